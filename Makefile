@@ -1,0 +1,44 @@
+# `make` lists the targets. Every target sets up what it needs first.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+TESTS = node --test --test-reporter=spec
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: ## packages, Node.js, addons (cached)
+	@bash scripts/setup.sh
+
+sensor: setup ## dist/cepa-sensor
+	@node scripts/build.ts sensor
+
+cepa: setup ## dist/cepa
+	@node scripts/build.ts cepa
+
+image: sensor cepa ## dist/cepa-PROFILE.raw (PROFILE=qemu)
+	@dist/cepa image build --profile $(or $(PROFILE),qemu)
+
+demo: image ## everything from nothing to a live sensor
+	@node scripts/demo.ts
+
+test: check unit integration e2e ## everything
+
+check: setup ## types and style
+	@tsc -p . && biome check --error-on-warnings .
+
+unit: setup ## pure code
+	@$(TESTS) 'test/unit/**/*.test.ts'
+
+integration: sensor ## real tools, pseudo-terminals, namespaces
+	@$(TESTS) --test-concurrency=1 'test/integration/**/*.test.ts'
+
+e2e: image ## the booted image
+	@$(TESTS) --test-concurrency=1 'test/e2e/**/*.test.ts'
+
+score: sensor ## measured against ../shared
+	@node scripts/score.ts
+
+clean: ## delete what was built, keep what is cached
+	rm -rf dist build
+
+.PHONY: help setup sensor cepa image demo test check unit integration e2e score clean

@@ -1,0 +1,38 @@
+import type { CaptureStatus, PhoneHomeStatus, VaultStatus } from "./role.ts";
+
+/** What a sensor says of itself with each heartbeat. Base shows it; it decides nothing about keys alone. */
+export interface HealthRecord {
+  /** Unix milliseconds, by the sensor's clock. */
+  readonly atMs: number;
+  readonly bootId: string;
+  readonly uptimeMs: number;
+  /** Version of the image and root hash of its booted slot, "unknown" outside an image. */
+  readonly imageVersion: string;
+  readonly rootHash: string;
+  readonly loadAverage1: number;
+  readonly memoryTotalBytes: number;
+  readonly memoryAvailableBytes: number;
+  readonly disks: readonly DiskUse[];
+  readonly temperatureC: number | null;
+  readonly interfaces: readonly InterfaceCounters[];
+  /** null: that role did not answer. */
+  readonly capture: CaptureStatus | null;
+  readonly vault: VaultStatus | null;
+  readonly phoneHome: PhoneHomeStatus | null;
+}
+
+export interface DiskUse {
+  readonly mount: string;
+  readonly sizeBytes: number;
+  readonly usedBytes: number;
+}
+
+export interface InterfaceCounters {
+  readonly name: string;
+  readonly carrier: boolean;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly receivedFrames: number;
+  readonly sentFrames: number;
+  readonly receivedDropped: number;
+}

@@ -1,0 +1,131 @@
+/**
+ * What the roles of one sensor say to each other over `/run/cepa/ROLE.sock`: one request a connection, a line of JSON;
+ * the answer is a line of JSON, for `pcap` followed by the octets of a pcap file up to the end of the connection.
+ */
+export type RoleName = "capture" | "vault" | "link" | "phone-home";
+export const ROLE_NAMES: readonly RoleName[] = ["capture", "vault", "link", "phone-home"];
+export const ROLE_LINE_LIMIT_BYTES = 16 * 1024 * 1024;
+
+export function roleSocketPath(role: RoleName, runFolder = "/run/cepa"): string {
+  return `${runFolder}/${role}.sock`;
+}
+
+export type RoleRequest =
+  | { readonly type: "status" }
+  /** capture: read-only SQL over the sessions of /nsm. */
+  | { readonly type: "query"; readonly sql: string; readonly maxRows: number; readonly timeoutMs: number }
+  /** capture: frames out of /nsm. */
+  | ({ readonly type: "pcap" } & PcapSelection)
+  /** phone-home: the tunnel as link sees it; link says so at each change and every 10 s. */
+  | { readonly type: "vpn"; readonly up: boolean; readonly tries: number }
+  /** link: an event to carry to base, spooled until base acknowledges it. */
+  | { readonly type: "event"; readonly event: SensorEvent };
+
+export interface PcapSelection {
+  /** Row id of `sessions`; the five-tuple and the times are taken from there. */
+  readonly sessionId?: number;
+  /** BPF expression. */
+  readonly filter?: string;
+  /** Unix milliseconds. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  /** Octets of pcap at most; the file then ends at a whole frame. */
+  readonly maxBytes: number;
+}
+
+export type RoleAnswer =
+  | { readonly type: "ok" }
+  | { readonly type: "status"; readonly status: RoleStatus }
+  | {
+      readonly type: "rows";
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly (string | number | null)[])[];
+      /** true: there were more than `maxRows`. */
+      readonly cut: boolean;
+    }
+  | { readonly type: "pcap" }
+  | { readonly type: "error"; readonly message: string };
+
+export type RoleStatus = CaptureStatus | VaultStatus | LinkStatus | PhoneHomeStatus;
+
+export interface CaptureStatus {
+  readonly role: "capture";
+  readonly state: "waitingForStore" | "waitingForPorts" | "capturing";
+  readonly ports: readonly { readonly name: string; readonly carrier: boolean }[];
+  readonly frames: number;
+  readonly bytes: number;
+  /** Lost in the analyser's ring and in the writer's, by the kernel's count. */
+  readonly analyserDrops: number;
+  readonly writerDrops: number;
+  readonly sessionsActive: number;
+  /** Rows written since the start, and of those the ones with a randomness below 1. */
+  readonly sessions: number;
+  readonly sessionsFlat: number;
+  readonly sessionsEvicted: number;
+  readonly httpRequests: number;
+  readonly malformedFrames: number;
+  readonly pcapBytes: number;
+  /** Unix milliseconds; null before the first frame. */
+  readonly lastFrameAtMs: number | null;
+}
+
+export type VaultState =
+  | "starting"
+  | "noStore"
+  | "waitingForVpn"
+  | "askingForKey"
+  /** Base can't be reached, or its answer makes no sense: asked again, for ever. */
+  | "fetchFailed"
+  | "refused"
+  | "wrongKey"
+  | "damagedHeader"
+  | "formatting"
+  | "open";
+
+export interface VaultStatus {
+  readonly role: "vault";
+  readonly state: VaultState;
+  /** For people: what is waited for and why. */
+  readonly detail: string;
+  readonly tries: number;
+  readonly luksUuid: string | null;
+  readonly openedAtMs: number | null;
+  readonly identity: "software" | "tpm";
+}
+
+export interface LinkStatus {
+  readonly role: "link";
+  readonly state: "noUplink" | "noAddress" | "vpnDown" | "baseSilent" | "up";
+  readonly detail: string;
+  readonly vpnUp: boolean;
+  readonly vpnAddress: string | null;
+  readonly spooled: number;
+  readonly lastHeartbeatAtMs: number | null;
+}
+
+export interface Fix {
+  /** Unix milliseconds at which it arrived, by the sensor's clock. */
+  readonly atMs: number;
+  readonly latitudeDeg: number;
+  readonly longitudeDeg: number;
+  readonly hdop: number | null;
+  readonly satellites: number | null;
+}
+
+export interface PhoneHomeStatus {
+  readonly role: "phone-home";
+  readonly gps: "absent" | "silent" | "noFix" | "fix";
+  readonly fix: Fix | null;
+  readonly modem: "absent" | "silent" | "simLocked" | "notRegistered" | "ready";
+  /** 3GPP TS 27.007 +CSQ, 0..31; null unknown. */
+  readonly signalQuality: number | null;
+  readonly outbox: number;
+  readonly sent: number;
+  readonly lastEmergencyAtMs: number | null;
+}
+
+/** What must reach base, in order, once. */
+export type SensorEvent =
+  | { readonly name: "storeFormatted"; readonly atMs: number; readonly luksUuid: string }
+  | { readonly name: "storeOpened"; readonly atMs: number; readonly luksUuid: string }
+  | { readonly name: "emergencySent"; readonly atMs: number; readonly bootCounter: number; readonly sequence: number };
