@@ -1,0 +1,114 @@
+/**
+ * Records as they leave the engine: one JSON object a line with `read --json`, one row in the store. The keys are the
+ * columns. Times are Unix seconds with a fraction of microseconds; addresses are text.
+ */
+
+export type Kind = "plain" | "compressed" | "encrypted" | "unknown";
+
+/** Both directions of one five-tuple. `src` is the side that opened the session. */
+export interface SessionRecord {
+  readonly type: "session";
+  /** Unique in a store, over restarts too; a session that goes on is reported again under the same id. */
+  readonly id: number;
+  readonly sensor: string;
+  readonly start: number;
+  readonly end: number;
+  /** IANA protocol number. */
+  readonly proto: number;
+  readonly src_ip: string;
+  /** 0 where the protocol has no ports. */
+  readonly src_port: number;
+  readonly dst_ip: string;
+  readonly dst_port: number;
+  readonly src_pkts: number;
+  /** Octets of IP packets, header included: padding and link layers don't count. */
+  readonly src_bytes: number;
+  readonly dst_pkts: number;
+  readonly dst_bytes: number;
+  /** TCP flags seen, or-ed together (RFC 9293, section 3.1): FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128. */
+  readonly src_flags: number;
+  readonly dst_flags: number;
+  /** Below 1: as flat as random bytes. null: fewer than 64 bytes of payload. */
+  readonly src_randomness: number | null;
+  readonly dst_randomness: number | null;
+  /** Bits a byte. */
+  readonly src_entropy: number | null;
+  readonly dst_entropy: number | null;
+  /** 0..1 */
+  readonly src_p_encrypted: number | null;
+  readonly dst_p_encrypted: number | null;
+  readonly src_kind: Kind;
+  readonly dst_kind: Kind;
+  /** Recognised application protocol, as "TLS". */
+  readonly protocol: string | null;
+  /** 1: a direction is encrypted and nothing recognised accounts for it. */
+  readonly unexplained: 0 | 1;
+  /** Innermost IEEE 802.1Q tag of the first packet. */
+  readonly vlan: number | null;
+}
+
+/** One HTTP/1.x request. */
+export interface HttpRecord {
+  readonly type: "http";
+  readonly ts: number;
+  /** `id` of the session that carried it. */
+  readonly session_id: number;
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dst_ip: string;
+  readonly dst_port: number;
+  readonly method: string;
+  readonly uri: string;
+  readonly host: string | null;
+  /** As it stood in the request line, "HTTP/1.1". */
+  readonly version: string | null;
+  readonly user_agent: string | null;
+  readonly referer: string | null;
+  /** Of the response; null as long as none was matched. */
+  readonly status: number | null;
+}
+
+export const SESSION_COLUMNS = [
+  "id",
+  "sensor",
+  "start",
+  "end",
+  "proto",
+  "src_ip",
+  "src_port",
+  "dst_ip",
+  "dst_port",
+  "src_pkts",
+  "src_bytes",
+  "dst_pkts",
+  "dst_bytes",
+  "src_flags",
+  "dst_flags",
+  "src_randomness",
+  "dst_randomness",
+  "src_entropy",
+  "dst_entropy",
+  "src_p_encrypted",
+  "dst_p_encrypted",
+  "src_kind",
+  "dst_kind",
+  "protocol",
+  "unexplained",
+  "vlan",
+] as const satisfies readonly (keyof SessionRecord)[];
+
+export const HTTP_COLUMNS = [
+  "ts",
+  "session_id",
+  "src_ip",
+  "src_port",
+  "dst_ip",
+  "dst_port",
+  "method",
+  "uri",
+  "host",
+  "version",
+  "user_agent",
+  "referer",
+  "status",
+] as const satisfies readonly (keyof HttpRecord)[];
