@@ -78,6 +78,9 @@ export type VaultState =
   | "fetchFailed"
   | "refused"
   | "wrongKey"
+  /** The key fits or may fit, but a program that handles the store failed. */
+  | "openFailed"
+  /** The header on the store is damaged, or gone and base does not say `format`: nothing is written. */
   | "damagedHeader"
   | "formatting"
   | "open";
