@@ -1,0 +1,64 @@
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import type { HealthRecord } from "../../core/contract/health.ts";
+import { roleSocketPath } from "../../core/contract/role.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { askRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
+import { runTogether } from "../../core/run-together.ts";
+import { loadBootId, loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
+import { fetchBaseShare } from "../vault/base-client.ts";
+import { luksTool } from "../vault/luks-tool.ts";
+import { newVaultBoard, runVault, type VaultPorts } from "../vault/service.ts";
+import { formatRecordFile, storeDevice } from "../vault/store-device.ts";
+import type { RoleFolders } from "./role-folders.ts";
+
+const STORE_DEVICE = "/dev/disk/by-partlabel/nsm";
+const TELL_TIMEOUT_MS = 10_000;
+
+/** Opens /nsm with base's key; serves its status. Ends with an AbortError when `signal` aborts. */
+export async function runVaultRole(
+  folders: RoleFolders,
+  signal: AbortSignal,
+  overrides: Partial<VaultPorts> = {},
+): Promise<void> {
+  const log = journalLog("vault");
+  const identity = await loadIdentity(folders.stateFolder);
+  const tls = await loadTlsFiles(folders.stateFolder);
+  const bootId = await loadBootId();
+  const board = newVaultBoard();
+  const base = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
+  const health: HealthRecord | null = null; // link's heartbeats carry it; this role runs nothing that it can do without
+  const ports: VaultPorts = {
+    clock: nodeClock,
+    log,
+    random: Math.random,
+    tool: luksTool(nodeExec),
+    store: storeDevice(STORE_DEVICE),
+    formatRecord: formatRecordFile(join(folders.stateFolder, "vault/format.json")),
+    tunnelUp: () => hasAddress(identity.vpnAddress),
+    fetchShare: (luksUuid, fetchSignal) =>
+      fetchBaseShare(base, { sensorId: identity.sensorId, bootId, luksUuid, health }, fetchSignal),
+    async tell(event, tellSignal) {
+      const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(TELL_TIMEOUT_MS)]);
+      const answer = await askRole(roleSocketPath("link", folders.runFolder), { type: "event", event }, timed);
+      if (answer.type !== "ok") throw new Error(`link did not take an event: ${JSON.stringify(answer)}`);
+    },
+    ...overrides,
+  };
+  const answer: RoleHandler = async (request) =>
+    request.type === "status"
+      ? { type: "status", status: board.status }
+      : { type: "error", message: `vault does not answer ${request.type}` };
+  const socketPath = roleSocketPath("vault", folders.runFolder);
+  const groupId = await loadSocketGroupId();
+  await runTogether(signal, [
+    (jobSignal) => runRoleSocket(socketPath, answer, jobSignal, groupId),
+    (jobSignal) => runVault(ports, identity.sensorId, board, jobSignal),
+  ]);
+}
+
+function hasAddress(address: string): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some((one) => one.address === address));
+}
