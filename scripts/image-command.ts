@@ -1,6 +1,124 @@
-/** `cepa image …`; returns the exit status. */
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { nodeClock } from "../core/node/clock.ts";
+import { nodeExec } from "../core/node/exec.ts";
+import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
+import { findProfile, PROFILES } from "../image/profile.ts";
+import { renderAction, type Step } from "../image/step.ts";
+import { ImageError, type StepEvent } from "../image/step-runner.ts";
+
+const USAGE = `cepa image build [--profile NAME] [--dry-run] [--json]
+
+  --profile NAME  ${PROFILES.map(({ name }) => name).join(", ")} (default: qemu)
+  --dry-run       print the steps and do nothing
+  --json          print the manifest, or with --dry-run the plan, as JSON
+
+CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is used. SOURCE_DATE_EPOCH dates the image.
+`;
+
+/** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  signal.throwIfAborted();
-  process.stderr.write(`cepa image: unknown command ${args[0] ?? ""}\n`);
-  return 2;
+  const options = readOptions(args);
+  if (typeof options === "string") {
+    process.stderr.write(`${options}\n${USAGE}`);
+    return 2;
+  }
+  const profile = findProfile(options.profile);
+  if (profile === undefined) {
+    process.stderr.write(`cepa image: no profile ${options.profile}; there are ${PROFILES.map((p) => p.name)}\n`);
+    return 2;
+  }
+  const startedMs = nodeClock.monotonicMs();
+  try {
+    const project = await findProject(process.cwd());
+    const { version } = JSON.parse(await readFile(`${project}/package.json`, "utf8")) as { version: string };
+    const build: BuildOptions = {
+      profile,
+      version,
+      paths: { project, cache: `${project}/.cache/image`, dist: `${project}/dist` },
+      mirrorUrl: process.env.CEPA_MIRROR,
+      epochS: readEpochS(process.env.SOURCE_DATE_EPOCH),
+    };
+    const ports = { exec: nodeExec, clock: nodeClock, report: reportStep };
+    if (options.dryRun) {
+      const steps = await planImage(build, ports, signal);
+      process.stdout.write(options.json ? `${JSON.stringify(steps, undefined, 2)}\n` : renderPlan(steps));
+      return 0;
+    }
+    if (process.getuid?.() !== 0) {
+      process.stderr.write("cepa image build makes file systems of root's files: run it as root, or with sudo\n");
+      return 1;
+    }
+    const manifest = await buildImage(build, ports, signal);
+    if (options.json) process.stdout.write(`${JSON.stringify(manifest, undefined, 2)}\n`);
+    else {
+      const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
+      const seconds = ((nodeClock.monotonicMs() - startedMs) / 1000).toFixed(1);
+      process.stdout.write(
+        `image: dist/cepa-${profile.name}.raw, version ${version}, root ${mib(manifest.rootBytes)} MiB, ` +
+          `boot ${mib(manifest.ukiBytes)} MiB, root hash ${manifest.rootHash.slice(0, 16)}…, ${seconds} s\n`,
+      );
+    }
+    return 0;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    process.stderr.write(`cepa image: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (!(error instanceof ImageError) && error instanceof Error && error.stack !== undefined)
+      process.stderr.write(`${error.stack}\n`);
+    return 1;
+  }
+}
+
+interface Options {
+  readonly profile: string;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+function readOptions(args: readonly string[]): Options | string {
+  const [command, ...rest] = args;
+  if (command !== "build")
+    return command === undefined ? "cepa image: no command" : `cepa image: no command ${command}`;
+  try {
+    const { values } = parseArgs({
+      args: rest,
+      options: {
+        profile: { type: "string", default: "qemu" },
+        "dry-run": { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+      },
+    });
+    return { profile: values.profile, dryRun: values["dry-run"], json: values.json };
+  } catch (error) {
+    return `cepa image: ${(error as Error).message}`;
+  }
+}
+
+function readEpochS(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The checkout above `folder`: the image is made of its overlay/ and image/. */
+async function findProject(folder: string): Promise<string> {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    const overlay = await stat(join(path, "overlay")).catch(() => undefined);
+    const definitions = await stat(join(path, "image", "definitions")).catch(() => undefined);
+    if (overlay?.isDirectory() && definitions?.isDirectory()) return path;
+    if (path === dirname(path))
+      throw new ImageError("missingInput", "run it in a checkout of Cepa: there is no overlay/ and image/ here");
+  }
+}
+
+function renderPlan(steps: readonly Step[]): string {
+  return steps
+    .map(({ name, does, actions }) => `${name}: ${does}\n${actions.map((a) => `  ${renderAction(a)}\n`).join("")}`)
+    .join("");
+}
+
+function reportStep(event: StepEvent): void {
+  const label = `image: ${event.step.does}`;
+  if (event.name === "kept") process.stderr.write(`${label}: kept\n`);
+  else if (event.name === "started") process.stderr.write(`${label} …\n`);
+  else process.stderr.write(`${label}: ${(event.durationMs / 1000).toFixed(1)} s\n`);
 }

@@ -1,0 +1,131 @@
+import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import type { Clock, Exec } from "../core/ports.ts";
+import { type ImageManifest, parsePackages } from "./manifest.ts";
+import { aptLinesOf, DEFAULT_MIRROR, findMirror, type Mirror, parseAptOptions } from "./mirror.ts";
+import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, SUITE, workPathsOf } from "./plan.ts";
+import type { ImageProfile } from "./profile.ts";
+import type { Step } from "./step.ts";
+import { ImageError, runSteps, type StepEvent } from "./step-runner.ts";
+
+export interface BuildOptions {
+  readonly profile: ImageProfile;
+  readonly version: string;
+  readonly paths: ImagePaths;
+  /** Base URL of a Debian mirror; the host's own is looked up when undefined. */
+  readonly mirrorUrl: string | undefined;
+  /** SOURCE_DATE_EPOCH, when given. */
+  readonly epochS: number | undefined;
+}
+
+export interface BuildPorts {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly report: (event: StepEvent) => void;
+}
+
+/** Stands for the root hash in a plan that is only shown. */
+const UNKNOWN_ROOT_HASH = "0".repeat(64);
+
+/** What buildImage would do, in order. */
+export async function planImage(
+  options: BuildOptions,
+  ports: BuildPorts,
+  signal: AbortSignal,
+): Promise<readonly Step[]> {
+  const inputs = await readInputs(options, ports, signal);
+  return [...planRoot(inputs), ...planDisk(inputs, UNKNOWN_ROOT_HASH)];
+}
+
+/** Builds the image, doing only what is needed. Throws an ImageError. */
+export async function buildImage(
+  options: BuildOptions,
+  ports: BuildPorts,
+  signal: AbortSignal,
+): Promise<ImageManifest> {
+  const { paths, profile } = options;
+  for (const [path, maker] of [
+    [`${paths.dist}/cepa-sensor`, "make sensor"],
+    [`${paths.dist}/native`, "make sensor"],
+  ] as const)
+    await access(path).catch(() => {
+      throw new ImageError("missingInput", `${path} is missing: run \`${maker}\` first`);
+    });
+  const inputs = await readInputs(options, ports, signal);
+  const work = workPathsOf(paths, profile);
+  await mkdir(work.work, { recursive: true });
+  await mkdir(paths.dist, { recursive: true });
+  const runnerPaths = { inToolsScript: `${paths.project}/image/in-tools.sh`, tools: work.tools, work: work.work };
+  const runnerPorts = { ...ports, monotonicMs: () => ports.clock.monotonicMs() };
+  const stamps = new Map<string, string>();
+  await runSteps(planRoot(inputs), runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
+  const rootHash = (await readFile(work.rootHash, "utf8")).trim();
+  await runSteps(planDisk(inputs, rootHash), runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
+  const sizeOf = async (path: string) => (await stat(path)).size;
+  const manifest: ImageManifest = {
+    version: options.version,
+    profile: profile.name,
+    rootHash,
+    epochS: inputs.epochS,
+    diskBytes: await sizeOf(work.disk),
+    rootBytes: await sizeOf(`${work.work}/root.erofs`),
+    verityBytes: await sizeOf(`${work.work}/root.verity`),
+    ukiBytes: await sizeOf(`${work.work}/cepa.efi`),
+    initrdBytes: await sizeOf(`${work.work}/initrd.zst`),
+    partitions: profile.sizes,
+    packages: parsePackages(await readFile(work.packages, "utf8")),
+  };
+  await writeFile(work.manifest, `${JSON.stringify(manifest, undefined, 2)}\n`);
+  return manifest;
+}
+
+async function readInputs(options: BuildOptions, ports: BuildPorts, signal: AbortSignal): Promise<ImageInputs> {
+  const { profile, version, paths } = options;
+  const list = async (name: string) =>
+    parseDefinitions(await readFile(`${paths.project}/image/definitions/${name}.txt`, "utf8"));
+  return {
+    profile,
+    version,
+    paths,
+    mirror: options.mirrorUrl === undefined ? await readHostMirror() : mirrorOf(options.mirrorUrl),
+    aptOptions: parseAptOptions((await ports.exec("apt-config", ["dump"], signal)).stdout),
+    epochS: options.epochS ?? (await readEpoch(workPathsOf(paths, profile).work, ports.clock)),
+    definitions: {
+      toolsPackages: await list("tools-packages"),
+      rootPackages: await list("root-packages"),
+      rootRemoved: await list("root-removed"),
+    },
+  };
+}
+
+function mirrorOf(url: string): Mirror {
+  return { debian: url.endsWith("/") ? url : `${url}/`, security: undefined };
+}
+
+const APT_FOLDER = "/etc/apt";
+
+async function readHostMirror(): Promise<Mirror> {
+  const folder = `${APT_FOLDER}/sources.list.d`;
+  const names = (await readdir(folder).catch(() => [])).sort().map((name) => `${folder}/${name}`);
+  const files = await Promise.all(
+    [`${APT_FOLDER}/sources.list`, ...names]
+      .filter((name) => /\.(?:list|sources)$/.test(name))
+      .map(async (name) => ({ name, text: await readFile(name, "utf8").catch(() => "") })),
+  );
+  return findMirror(files) ?? DEFAULT_MIRROR;
+}
+
+/** The time of the first build in this work folder, so that a second build of the same inputs is the same image. */
+async function readEpoch(work: string, clock: Clock): Promise<number> {
+  const path = `${work}/epoch`;
+  const kept = await readFile(path, "utf8").catch(() => undefined);
+  if (kept !== undefined && /^\d{9,11}$/.test(kept)) return Number(kept);
+  const epochS = Math.floor(clock.nowMs() / 1000);
+  await mkdir(work, { recursive: true });
+  await writeFile(path, String(epochS));
+  return epochS;
+}
+
+/** For messages. */
+export function describeMirror(mirror: Mirror): string {
+  return aptLinesOf(mirror, SUITE).join("; ");
+}

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs a program inside the tools tree, with /proc, /dev and a work folder mounted in a mount namespace of its own.
+#   in-tools.sh TOOLS WORK PROGRAM ARGUMENT…
+# It also works in a plain chroot, whose / is no mount point: there the mounts may be seen outside, so they are undone.
+set -eu
+[ "${CEPA_MOUNTS:-}" = own ] || exec env CEPA_MOUNTS=own unshare --mount --propagation unchanged sh "$0" "$@"
+tools=$1 work=$2
+shift 2
+mount --make-rprivate / 2>/dev/null || true
+mkdir -p "$tools/work"
+mount --bind "$work" "$tools/work"
+mount --rbind /dev "$tools/dev"
+mount -t proc proc "$tools/proc"
+status=0
+chroot "$tools" env -u CEPA_MOUNTS PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 HOME=/ "$@" || status=$?
+umount -l "$tools/proc" "$tools/dev" "$tools/work" 2>/dev/null || true
+exit "$status"

@@ -1,0 +1,333 @@
+import { planPartitions, renderPartition } from "./layout.ts";
+import { aptLinesOf, type Mirror } from "./mirror.ts";
+import type { ImageProfile } from "./profile.ts";
+import type { Action, Step } from "./step.ts";
+
+export const SUITE = "trixie";
+const TOOLS = "tools";
+/** Fixed, so that the same files give the same image; the root hash is what tells images apart. */
+const FILE_SYSTEM_UUID = "6e0a1f52-93c4-4c8e-8f0c-0a7c1e9a5d10";
+const VERITY_UUID = "b5a1d9f0-2f1c-4f0e-9a56-7d1b1f1c3e20";
+const DISK_UUID = "0d9f4e5c-1c0b-4f64-8b0e-c3a7a3e1d630";
+const VERITY_SALT = "ce9a".repeat(16);
+
+export interface ImagePaths {
+  /** The checkout: image/ and overlay/ are there. */
+  readonly project: string;
+  /** Holds the tools tree and the work folders. */
+  readonly cache: string;
+  readonly dist: string;
+}
+
+export interface ImageInputs {
+  readonly profile: ImageProfile;
+  readonly version: string;
+  readonly paths: ImagePaths;
+  readonly mirror: Mirror;
+  /** apt.conf(5) lines of the host that matter here. */
+  readonly aptOptions: readonly string[];
+  /** SOURCE_DATE_EPOCH: Unix seconds that date every file of the image. */
+  readonly epochS: number;
+  /** Lists of image/definitions, without comments. */
+  readonly definitions: Definitions;
+}
+
+export interface Definitions {
+  readonly toolsPackages: readonly string[];
+  readonly rootPackages: readonly string[];
+  readonly rootRemoved: readonly string[];
+}
+
+export interface WorkPaths {
+  readonly tools: string;
+  readonly work: string;
+  readonly rootHash: string;
+  readonly packages: string;
+  readonly disk: string;
+  readonly manifest: string;
+}
+
+export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths {
+  const work = `${paths.cache}/${profile.name}`;
+  return {
+    tools: `${paths.cache}/${TOOLS}`,
+    work,
+    rootHash: `${work}/root.hash`,
+    packages: `${work}/packages.txt`,
+    disk: `${paths.dist}/cepa-${profile.name}.raw`,
+    manifest: `${paths.dist}/cepa-${profile.name}.manifest.json`,
+  };
+}
+
+/** Text of a definitions file: one item a line, `#` starts a comment. */
+export function parseDefinitions(text: string): readonly string[] {
+  return text
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter((line) => line !== "");
+}
+
+/** Up to the root hash, which is known only when these have run. */
+export function planRoot(inputs: ImageInputs): readonly Step[] {
+  const { profile, paths, definitions } = inputs;
+  const { tools, work, rootHash, packages } = workPathsOf(paths, profile);
+  const image = `${paths.project}/image`;
+  const overlays = [`${paths.project}/overlay`, `${image}/profiles/${profile.name}/overlay`];
+  const sensor = `${paths.dist}/cepa-sensor`;
+  const native = `${paths.dist}/native`;
+  return [
+    {
+      name: "tools",
+      does: "make the tools tree",
+      after: [],
+      inputs: [],
+      outputs: [tools],
+      ...debootstrap(inputs, definitions.toolsPackages, tools, []),
+    },
+    {
+      name: "root",
+      does: "make the root file system",
+      after: ["tools"],
+      inputs: [],
+      outputs: [`${work}/root`, `${work}/vmlinuz`, packages],
+      ...debootstrap(inputs, definitions.rootPackages, `${work}/root`, [
+        {
+          kind: "run",
+          where: "host",
+          program: "dpkg-query",
+          args: [`--admindir=${work}/root/var/lib/dpkg`, "-W", "-f", "${Package} ${Version} ${Installed-Size}\\n"],
+          outputTo: packages,
+        },
+        inShell("cp /work/root/boot/vmlinuz-* /work/vmlinuz"),
+        { kind: "prune", folder: `${work}/root`, globs: definitions.rootRemoved },
+        inShell("find /work/root -xdev -perm /6000 -type f -exec chmod a-s {} +"),
+        inShell('for tree in /work/root/usr/lib/modules/*; do depmod -b /work/root "${tree##*/}"; done'),
+      ]),
+    },
+    {
+      name: "initrd",
+      does: "make the initrd",
+      after: ["tools", "root"],
+      inputs: [`${image}/initrd`, `${image}/definitions/initrd-modules.txt`],
+      outputs: [`${work}/initrd`, `${work}/initrd.zst`],
+      actions: [
+        { kind: "makeFolder", path: `${work}/initrd` },
+        { kind: "lay", from: `${image}/initrd`, to: `${work}/initrd` },
+        { kind: "lay", from: `${image}/definitions/initrd-modules.txt`, to: `${work}/initrd/modules.txt` },
+        inShell(
+          "cd /work/initrd && sh build.sh init /work/root $(ls /work/root/usr/lib/modules) modules.txt /work/initrd.zst",
+        ),
+      ],
+    },
+    {
+      name: "system",
+      does: "lay the sensor over the root file system, and seal it",
+      after: ["root"],
+      inputs: [...overlays, sensor, native],
+      outputs: [`${work}/system`, `${work}/root.erofs`, `${work}/root.verity`, rootHash],
+      actions: [
+        { kind: "copyTree", from: `${work}/root`, to: `${work}/system` },
+        ...overlays.map((from): Action => ({ kind: "lay", from, to: `${work}/system` })),
+        ...["state", "nsm", "efi", "usr/lib/cepa/native"].map(
+          (folder): Action => ({ kind: "makeFolder", path: `${work}/system/${folder}` }),
+        ),
+        { kind: "lay", from: sensor, to: `${work}/system/usr/bin/cepa-sensor`, mode: 0o755 },
+        { kind: "lay", from: native, to: `${work}/system/usr/lib/cepa/native` },
+        { kind: "write", path: `${work}/system/usr/lib/os-release`, text: renderOsRelease(inputs) },
+        runTool("systemd-sysusers", ["--root=/work/system"]),
+        inShell("rm -f /work/system/etc/*- /work/system/etc/.pwd.lock"),
+        runTool("mkfs.erofs", [
+          "--quiet",
+          `-z${profile.compression}`,
+          `-T${inputs.epochS}`,
+          `-U${FILE_SYSTEM_UUID}`,
+          "/work/root.erofs",
+          "/work/system",
+        ]),
+        {
+          kind: "checkFits",
+          path: `${work}/root.erofs`,
+          sizeBytes: profile.sizes.rootBytes,
+          place: "a root partition",
+        },
+        runTool("veritysetup", [
+          "format",
+          `--salt=${VERITY_SALT}`,
+          `--uuid=${VERITY_UUID}`,
+          "--root-hash-file=/work/root.hash",
+          "/work/root.erofs",
+          "/work/root.verity",
+        ]),
+        {
+          kind: "checkFits",
+          path: `${work}/root.verity`,
+          sizeBytes: profile.sizes.verityBytes,
+          place: "a verity partition",
+        },
+      ],
+    },
+  ];
+}
+
+/** From the root hash to the disk. */
+export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[] {
+  const { profile, paths, version } = inputs;
+  const { work, disk } = workPathsOf(paths, profile);
+  const esp = `${work}/esp`;
+  const partitions = planPartitions(profile.sizes, {
+    version,
+    rootHash,
+    espFolder: "/work/esp",
+    rootFile: "/work/root.erofs",
+    verityFile: "/work/root.verity",
+  });
+  return [
+    {
+      name: "uki",
+      does: "join kernel, initrd and command line",
+      after: ["tools", "root", "initrd", "system"],
+      inputs: [],
+      outputs: [`${work}/cepa.efi`, `${work}/systemd-bootx64.efi`],
+      actions: [
+        runTool("ukify", [
+          "build",
+          "--linux=/work/vmlinuz",
+          "--initrd=/work/initrd.zst",
+          `--cmdline=${renderCommandLine(profile, rootHash)}`,
+          "--os-release=@/work/system/usr/lib/os-release",
+          "--output=/work/cepa.efi",
+        ]),
+        inShell("cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /work/"),
+        ...planSigning(["/work/cepa.efi", "/work/systemd-bootx64.efi"]),
+      ],
+    },
+    {
+      name: "disk",
+      does: "make the disk",
+      after: ["system", "uki"],
+      inputs: [],
+      outputs: [esp, `${work}/repart`, disk],
+      actions: [
+        ...["EFI/BOOT", "EFI/systemd", "EFI/Linux", "loader"].map(
+          (folder): Action => ({ kind: "makeFolder", path: `${esp}/${folder}` }),
+        ),
+        copyFile(`${work}/systemd-bootx64.efi`, `${esp}/EFI/BOOT/BOOTX64.EFI`),
+        copyFile(`${work}/systemd-bootx64.efi`, `${esp}/EFI/systemd/systemd-bootx64.efi`),
+        copyFile(`${work}/cepa.efi`, `${esp}/EFI/Linux/cepa_${version}.efi`),
+        { kind: "write", path: `${esp}/loader/loader.conf`, text: "timeout 0\neditor no\nconsole-mode keep\n" },
+        inShell(`find /work/esp -exec touch -d @${inputs.epochS} {} +`),
+        // Two UKIs must fit, the booted one and the next, with as much again for the FAT and the boot loader.
+        {
+          kind: "checkFits",
+          path: `${work}/cepa.efi`,
+          sizeBytes: profile.sizes.espBytes / 3,
+          place: "a third of the ESP",
+        },
+        { kind: "makeFolder", path: `${work}/repart` },
+        ...partitions.map(
+          (partition): Action => ({
+            kind: "write",
+            path: `${work}/repart/${partition.file}`,
+            text: renderPartition(partition),
+          }),
+        ),
+        inShell("rm -f /work/disk.raw"),
+        runTool("systemd-repart", [
+          "--empty=create",
+          "--size=auto",
+          "--offline=yes",
+          "--sector-size=512",
+          "--architecture=x86-64",
+          `--seed=${DISK_UUID}`,
+          "--definitions=/work/repart",
+          "--dry-run=no",
+          "--no-pager",
+          "/work/disk.raw",
+        ]),
+        { kind: "makeFolder", path: paths.dist },
+        { kind: "move", from: `${work}/disk.raw`, to: disk },
+      ],
+    },
+  ];
+}
+
+/** Secure Boot signatures of these PE files. No profile has a key to sign with yet, so none. */
+function planSigning(_files: readonly string[]): readonly Action[] {
+  return [];
+}
+
+export function renderCommandLine(profile: ImageProfile, rootHash: string): string {
+  return [
+    `roothash=${rootHash}`,
+    ...profile.consoles.map((console) => `console=${console}`),
+    "quiet loglevel=3 panic=10 ro",
+    "systemd.gpt_auto=no systemd.firstboot=no systemd.show_status=no",
+    "ipv6.disable_ipv6=1",
+    "lockdown=confidentiality module.sig_enforce=1 init_on_free=1 slab_nomerge page_alloc.shuffle=1",
+    "randomize_kstack_offset=on vsyscall=none debugfs=off",
+  ].join(" ");
+}
+
+function renderOsRelease(inputs: ImageInputs): string {
+  return [
+    'NAME="Cepa"',
+    "ID=cepa",
+    "ID_LIKE=debian",
+    `PRETTY_NAME="Cepa ${inputs.version}"`,
+    `VERSION_ID=${inputs.version}`,
+    "IMAGE_ID=cepa",
+    `IMAGE_VERSION=${inputs.version}`,
+    `VARIANT_ID=${inputs.profile.name}`,
+    "",
+  ].join("\n");
+}
+
+/** mmdebstrap without documentation and translations; the mirror does not decide whether the step runs again. */
+function debootstrap(
+  inputs: ImageInputs,
+  packages: readonly string[],
+  target: string,
+  then: readonly Action[],
+): Pick<Step, "actions" | "ignored"> {
+  const aptLines = aptLinesOf(inputs.mirror, SUITE);
+  const aptOptions = inputs.aptOptions.map((line) => `--aptopt=${line}`);
+  return {
+    ignored: [...aptLines, ...aptOptions],
+    actions: [
+      {
+        kind: "run",
+        where: "host",
+        program: "mmdebstrap",
+        args: [
+          "--mode=root",
+          "--variant=essential",
+          "--format=directory",
+          '--aptopt=Acquire::Languages "none"',
+          ...aptOptions,
+          ...["doc", "man", "info", "locale", "bug", "lintian"].map(
+            (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
+          ),
+          `--include=${packages.join(",")}`,
+          SUITE,
+          target,
+          ...aptLines,
+        ],
+        // No initramfs of Debian's is made: ours is.
+        env: { INITRD: "No" },
+      },
+      ...then,
+    ],
+  };
+}
+
+function runTool(program: string, args: readonly string[]): Action {
+  return { kind: "run", where: "tools", program, args };
+}
+
+function inShell(script: string): Action {
+  return runTool("sh", ["-euc", script]);
+}
+
+function copyFile(from: string, to: string): Action {
+  return { kind: "lay", from, to };
+}
