@@ -1,0 +1,133 @@
+import { parseArgs } from "node:util";
+import { isMainThread } from "node:worker_threads";
+import { ROLE_NAMES, type RoleName } from "../core/contract/role.ts";
+import packageJson from "../package.json" with { type: "json" };
+import type { RoleFolders } from "./roles/role-folders.ts";
+import { readWorkerStart, type WorkerName } from "./worker.ts";
+
+const APPLIANCE_FOLDERS: RoleFolders = { stateFolder: "/state", runFolder: "/run/cepa", nsmFolder: "/nsm" };
+
+const USAGE = `cepa-sensor: a network security monitoring sensor
+
+  cepa-sensor read [--json] FILE...      sessions and HTTP requests of pcap and pcapng files
+  cepa-sensor query SQL                  read-only SQL over the sessions of the store
+  cepa-sensor pcap -w FILE [--session ID | --filter BPF]
+                                         frames out of the store
+  cepa-sensor status [--watch] [--json]  how far this sensor is
+  cepa-sensor network                    sets the ports up; run once at boot, as root
+  cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
+  cepa-sensor --version
+
+\`cepa-sensor COMMAND --help\` says more.
+`;
+
+const RUN_USAGE = `cepa-sensor run ROLE [--state FOLDER] [--run FOLDER] [--nsm FOLDER]
+
+Runs one role until SIGTERM. ROLE is one of
+  capture      frames of the SPAN ports into pcap files and sessions
+  vault        asks base for the key and opens the store
+  link         keeps base informed, carries its questions
+  phone-home   position, and the call for help by cellular modem
+
+  --state FOLDER   the state partition (${APPLIANCE_FOLDERS.stateFolder})
+  --run FOLDER     sockets of the roles (${APPLIANCE_FOLDERS.runFolder})
+  --nsm FOLDER     the capture store (${APPLIANCE_FOLDERS.nsmFolder})
+`;
+
+type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>;
+
+/** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => runRole,
+};
+
+type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;
+
+const ROLES: Readonly<Partial<Record<RoleName, () => Promise<Role>>>> = {
+  vault: async () => (await import("./roles/vault.ts")).runVaultRole,
+};
+
+const WORKERS: Readonly<Partial<Record<WorkerName, () => Promise<(data: unknown) => Promise<void>>>>> = {};
+
+async function runRole(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      state: { type: "string" },
+      run: { type: "string" },
+      nsm: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help === true) {
+    process.stdout.write(RUN_USAGE);
+    return 0;
+  }
+  const [name, ...more] = positionals;
+  const load = ROLES[name as RoleName];
+  if (load === undefined || more.length > 0) throw new UsageError(`run: which role? One of ${ROLE_NAMES.join(", ")}`);
+  const role = await load();
+  const folders: RoleFolders = {
+    stateFolder: values.state ?? APPLIANCE_FOLDERS.stateFolder,
+    runFolder: values.run ?? APPLIANCE_FOLDERS.runFolder,
+    nsmFolder: values.nsm ?? APPLIANCE_FOLDERS.nsmFolder,
+  };
+  await role(folders, signal);
+  return 0;
+}
+
+/** The command line can't be understood; exit status 2. */
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+async function runCommandLine(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === "--version") {
+    process.stdout.write(`cepa-sensor ${packageJson.version}\n`);
+    return 0;
+  }
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const load = name === undefined ? undefined : Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load === undefined) throw new UsageError(name === undefined ? "what shall it do?" : `unknown command: ${name}`);
+  const command = await load();
+  return command(rest, signal);
+}
+
+async function runMain(): Promise<void> {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(name, () => stop.abort());
+  try {
+    process.exitCode = await runCommandLine(process.argv.slice(2), stop.signal);
+  } catch (error) {
+    process.exitCode = exitStatusOf(error, stop.signal);
+  }
+}
+
+/** Says what is wrong; a stop by signal is a normal end. */
+function exitStatusOf(error: unknown, signal: AbortSignal): number {
+  if (signal.aborted && (error as Error).name === "AbortError") return 0;
+  const { message, code, stack } = error as NodeJS.ErrnoException;
+  if (error instanceof UsageError || code?.startsWith("ERR_PARSE_ARGS")) {
+    process.stderr.write(`cepa-sensor: ${message}\nTry \`cepa-sensor --help\`.\n`);
+    return 2;
+  }
+  process.stderr.write(`cepa-sensor: ${stack ?? message}\n`);
+  return 1;
+}
+
+async function runWorker(): Promise<void> {
+  const start = readWorkerStart();
+  if (start === undefined) return;
+  const load = WORKERS[start.name];
+  if (load === undefined) throw new Error(`no worker ${start.name}`);
+  const work = await load();
+  await work(start.data);
+}
+
+if (!isMainThread) void runWorker();
+else if (import.meta.main) void runMain();
