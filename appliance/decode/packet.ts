@@ -1,0 +1,123 @@
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The one packet that decoders work on, reused for every frame: offsets into the block that holds it. Decoders move
+ * `offset` forward; the network and transport fields are those of the innermost packet decoded so far. Reads beyond the
+ * block give 0; a decoder asks `has` first.
+ */
+export class Packet {
+  bytes: Uint8Array = NOTHING;
+  /** Where the next header starts. */
+  offset = 0;
+  /** End of what was captured of the present layer. */
+  end = 0;
+  /** End of the present layer had all of it been captured: `end` or greater. */
+  wireEnd = 0;
+
+  /** IEEE 802.1Q VLAN identifier of the innermost tag, -1 without one. */
+  vlan = -1;
+  truncated = false;
+  malformed = false;
+
+  /** 4, 6, or 0 while no IP header was found. */
+  ipVersion = 0;
+  /** Octets of the IP packet, header included, as its header says. */
+  ipBytes = 0;
+  /** IANA protocol number of what follows the IP headers. */
+  protocol = 0;
+  /** Offsets of the two addresses, 4 or 16 octets each. */
+  sourceAddressAt = 0;
+  destinationAddressAt = 0;
+  /** A fragment that does not start the packet: there is no transport header. */
+  laterFragment = false;
+
+  sourcePort = 0;
+  destinationPort = 0;
+  /** RFC 9293, section 3.1, the octet of control bits. */
+  tcpFlags = 0;
+  /** As int32. */
+  tcpSequence = 0;
+
+  /** Payload of the innermost transport (of IP when that is not known): captured from `payloadAt` to `payloadEnd`. */
+  payloadAt = 0;
+  payloadEnd = 0;
+  /** Octets of payload on the wire. */
+  payloadWireBytes = 0;
+
+  reset(bytes: Uint8Array, offset: number, capturedBytes: number, originalBytes: number, vlan: number): void {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = Math.min(offset + capturedBytes, bytes.length);
+    this.wireEnd = offset + Math.max(capturedBytes, originalBytes);
+    this.vlan = vlan;
+    this.truncated = this.end < this.wireEnd;
+    this.malformed = false;
+    this.ipVersion = 0;
+    this.ipBytes = 0;
+    this.protocol = 0;
+    this.laterFragment = false;
+    this.sourcePort = 0;
+    this.destinationPort = 0;
+    this.tcpFlags = 0;
+    this.tcpSequence = 0;
+    this.payloadAt = 0;
+    this.payloadEnd = 0;
+    this.payloadWireBytes = 0;
+  }
+
+  /** Whether `count` octets from the offset on were captured and belong to this layer. */
+  has(count: number): boolean {
+    return this.offset + count <= this.end;
+  }
+
+  /** Octets captured from the offset on. */
+  capturedBytes(): number {
+    return this.end - this.offset;
+  }
+
+  /** Octets from the offset on, on the wire. */
+  wireBytes(): number {
+    return this.wireEnd - this.offset;
+  }
+
+  /** Big-endian, `at` octets behind the offset. */
+  uint8At(at: number): number {
+    return (this.bytes[this.offset + at] as number) | 0;
+  }
+
+  uint16At(at: number): number {
+    const i = this.offset + at;
+    return ((this.bytes[i] as number) << 8) | (this.bytes[i + 1] as number);
+  }
+
+  /** As int32: the value modulo 2^32, interpreted as signed. */
+  int32At(at: number): number {
+    const i = this.offset + at;
+    const bytes = this.bytes;
+    return (
+      ((bytes[i] as number) << 24) |
+      ((bytes[i + 1] as number) << 16) |
+      ((bytes[i + 2] as number) << 8) |
+      (bytes[i + 3] as number)
+    );
+  }
+
+  skip(count: number): void {
+    this.offset += count;
+  }
+
+  /** Narrows the present layer to `count` octets from the offset on, where its header says that it is shorter. */
+  limit(count: number): void {
+    const wireEnd = this.offset + count;
+    if (wireEnd >= this.wireEnd) return;
+    this.wireEnd = wireEnd;
+    if (this.end > wireEnd) this.end = wireEnd;
+  }
+
+  /** Takes what lies from the offset on as the payload. */
+  markPayload(): void {
+    this.payloadAt = this.offset;
+    this.payloadEnd = Math.max(this.offset, this.end);
+    this.payloadWireBytes = Math.max(0, this.wireEnd - this.offset);
+  }
+}

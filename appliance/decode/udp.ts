@@ -1,0 +1,43 @@
+import { DONE, GENEVE, GTP_U, type Layer, TEREDO, TRUNCATED, VXLAN } from "./layer.ts";
+import type { Packet } from "./packet.ts";
+
+const HEADER_BYTES = 8;
+
+/**
+ * RFC 768. A length of 0 (a jumbogram, RFC 2675) or one under the header's own says nothing: what IP carries counts. The
+ * ports that tunnels are known by name the next layer, which checks that it is one.
+ */
+export function decodeUdp(packet: Packet): Layer {
+  if (!packet.has(4)) return TRUNCATED;
+  packet.sourcePort = packet.uint16At(0);
+  packet.destinationPort = packet.uint16At(2);
+  if (!packet.has(HEADER_BYTES)) {
+    packet.skip(packet.capturedBytes());
+    packet.markPayload();
+    packet.payloadWireBytes = 0;
+    return TRUNCATED;
+  }
+  const lengthBytes = packet.uint16At(4);
+  if (lengthBytes >= HEADER_BYTES && packet.protocol === 17) packet.limit(lengthBytes);
+  packet.skip(HEADER_BYTES);
+  packet.markPayload();
+  const tunnel = layerOfPort(packet.destinationPort);
+  return tunnel === DONE ? layerOfPort(packet.sourcePort) : tunnel;
+}
+
+/** IANA service names and port numbers; 8472 is Linux's default for VXLAN from before there was a number. */
+function layerOfPort(port: number): Layer {
+  switch (port) {
+    case 4789:
+    case 8472:
+      return VXLAN;
+    case 6081:
+      return GENEVE;
+    case 2152:
+      return GTP_U;
+    case 3544:
+      return TEREDO;
+    default:
+      return DONE;
+  }
+}

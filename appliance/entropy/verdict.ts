@@ -1,0 +1,42 @@
+import { FORMAT_COMPRESSED, FORMAT_TEXT, type Format } from "./recognise-format.ts";
+import type { Protocol } from "./recognise-protocol.ts";
+
+export type Kind = "plain" | "compressed" | "encrypted" | "unknown";
+
+export interface Verdict {
+  /** 0..1 */
+  readonly pEncrypted: number;
+  readonly kind: Kind;
+}
+
+/** Randomness at which flatness alone says as much for encryption as against, and how steep the change is. */
+const EVEN_RANDOMNESS = 1.3;
+const STEEPNESS = 6;
+/** Bits a byte under which a sample is no compressed data. */
+const PLAIN_ENTROPY = 6.8;
+/** Of what is too short to be measured. */
+const P_SHORT = 0.05;
+
+/**
+ * Judges one direction by the randomness (null: too short) and entropy of its sample, the format of its first octets and
+ * the protocol of its session. Flat samples of a protocol in clear are taken for downloads of something compressed.
+ */
+export function judge(
+  randomness: number | null,
+  entropyBitsPerByte: number,
+  format: Format,
+  protocol: Protocol | undefined,
+): Verdict {
+  const flatness = randomness === null ? 0 : 1 / (1 + Math.exp(STEEPNESS * (randomness - EVEN_RANDOMNESS)));
+  if (protocol?.encrypts === true) return { pEncrypted: 0.9 + 0.1 * flatness, kind: "encrypted" };
+  if (format === FORMAT_COMPRESSED) return { pEncrypted: 0.2 * flatness, kind: "compressed" };
+  if (protocol !== undefined)
+    return flatness < 0.5
+      ? { pEncrypted: 0.1 * flatness, kind: "plain" }
+      : { pEncrypted: 0.4 * flatness, kind: "compressed" };
+  if (randomness === null) return { pEncrypted: P_SHORT, kind: format === FORMAT_TEXT ? "plain" : "unknown" };
+  if (randomness < 1) return { pEncrypted: flatness, kind: "encrypted" };
+  if (entropyBitsPerByte < PLAIN_ENTROPY || format === FORMAT_TEXT)
+    return { pEncrypted: 0.1 * flatness, kind: "plain" };
+  return { pEncrypted: 0.8 * flatness, kind: flatness > 0.2 ? "unknown" : "plain" };
+}
