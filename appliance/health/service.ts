@@ -1,0 +1,63 @@
+import { readdir, readFile, statfs } from "node:fs/promises";
+import { cpuTemperature } from "systeminformation";
+import type { DiskUse, HealthRecord } from "../../core/contract/health.ts";
+import type { Clock } from "../../core/ports.ts";
+import {
+  parseImageVersion,
+  parseInterfaces,
+  parseLoadAverage1,
+  parseMemoryInfo,
+  parseRootHash,
+  parseUptimeMs,
+} from "./plain.ts";
+
+/** What the roles said of themselves; null where one did not answer. */
+export type RoleHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome">;
+
+const TEMPERATURE_TIMEOUT_MS = 5_000;
+
+/**
+ * Measures the box. /proc and /sys are read here; of systeminformation only `cpuTemperature` is used, which on Linux
+ * reads hwmon and thermal zones. What can't be read is 0, "unknown" or null: health never fails.
+ */
+export async function measureHealth(
+  clock: Clock,
+  bootId: string,
+  mounts: readonly string[],
+  roles: RoleHealth,
+): Promise<HealthRecord> {
+  const names = await readdir("/sys/class/net").catch(() => []);
+  const carriers = new Set<string>();
+  for (const name of names) if ((await textOf(`/sys/class/net/${name}/carrier`)).trim() === "1") carriers.add(name);
+  const memory = parseMemoryInfo(await textOf("/proc/meminfo"));
+  return {
+    atMs: clock.nowMs(),
+    bootId,
+    uptimeMs: parseUptimeMs(await textOf("/proc/uptime")),
+    imageVersion: parseImageVersion(await textOf("/etc/os-release")),
+    rootHash: parseRootHash(await textOf("/proc/cmdline")),
+    loadAverage1: parseLoadAverage1(await textOf("/proc/loadavg")),
+    memoryTotalBytes: memory.totalBytes,
+    memoryAvailableBytes: memory.availableBytes,
+    disks: (await Promise.all(mounts.map(diskUse))).filter((disk) => disk !== undefined),
+    temperatureC: await temperatureC(),
+    interfaces: parseInterfaces(await textOf("/proc/net/dev"), carriers),
+    ...roles,
+  };
+}
+
+async function temperatureC(): Promise<number | null> {
+  const late = new Promise<null>((resolve) => setTimeout(resolve, TEMPERATURE_TIMEOUT_MS, null).unref());
+  const measured = await Promise.race([cpuTemperature().catch(() => null), late]);
+  return Number.isFinite(measured?.main) ? (measured?.main ?? null) : null;
+}
+
+async function diskUse(mount: string): Promise<DiskUse | undefined> {
+  const stat = await statfs(mount).catch(() => undefined);
+  if (stat === undefined) return undefined;
+  return { mount, sizeBytes: stat.blocks * stat.bsize, usedBytes: (stat.blocks - stat.bfree) * stat.bsize };
+}
+
+function textOf(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
+}
