@@ -1,8 +1,8 @@
 import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import type { Clock, Exec } from "../core/ports.ts";
 import { type ImageManifest, parsePackages } from "./manifest.ts";
-import { aptLinesOf, DEFAULT_MIRROR, findMirror, type Mirror, parseAptOptions } from "./mirror.ts";
-import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, SUITE, workPathsOf } from "./plan.ts";
+import { DEFAULT_MIRROR, findMirror, type Mirror, parseAptOptions } from "./mirror.ts";
+import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
 import type { Step } from "./step.ts";
 import { ImageError, runSteps, type StepEvent } from "./step-runner.ts";
@@ -32,7 +32,7 @@ export async function planImage(
   ports: BuildPorts,
   signal: AbortSignal,
 ): Promise<readonly Step[]> {
-  const inputs = await readInputs(options, ports, signal);
+  const inputs = await readInputs({ ...options, epochS: options.epochS ?? 0 }, ports, signal);
   return [...planRoot(inputs), ...planDisk(inputs, UNKNOWN_ROOT_HASH)];
 }
 
@@ -123,9 +123,4 @@ async function readEpoch(work: string, clock: Clock): Promise<number> {
   await mkdir(work, { recursive: true });
   await writeFile(path, String(epochS));
   return epochS;
-}
-
-/** For messages. */
-export function describeMirror(mirror: Mirror): string {
-  return aptLinesOf(mirror, SUITE).join("; ");
 }

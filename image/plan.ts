@@ -9,6 +9,11 @@ const TOOLS = "tools";
 const FILE_SYSTEM_UUID = "6e0a1f52-93c4-4c8e-8f0c-0a7c1e9a5d10";
 const VERITY_UUID = "b5a1d9f0-2f1c-4f0e-9a56-7d1b1f1c3e20";
 const DISK_UUID = "0d9f4e5c-1c0b-4f64-8b0e-c3a7a3e1d630";
+/** Fields of dpkg-query(1), as parsePackages reads them. */
+const PACKAGE_FORMAT = ["Package", "Version", "Installed-Size"]
+  .map((field) => `\${${field}}`)
+  .join(" ")
+  .concat("\\n");
 const VERITY_SALT = "ce9a".repeat(16);
 
 export interface ImagePaths {
@@ -95,13 +100,13 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
           kind: "run",
           where: "host",
           program: "dpkg-query",
-          args: [`--admindir=${work}/root/var/lib/dpkg`, "-W", "-f", "${Package} ${Version} ${Installed-Size}\\n"],
+          args: [`--admindir=${work}/root/var/lib/dpkg`, "-W", "-f", PACKAGE_FORMAT],
           outputTo: packages,
         },
         inShell("cp /work/root/boot/vmlinuz-* /work/vmlinuz"),
         { kind: "prune", folder: `${work}/root`, globs: definitions.rootRemoved },
         inShell("find /work/root -xdev -perm /6000 -type f -exec chmod a-s {} +"),
-        inShell('for tree in /work/root/usr/lib/modules/*; do depmod -b /work/root "${tree##*/}"; done'),
+        inShell("depmod -b /work/root $(ls /work/root/usr/lib/modules)"),
       ]),
     },
     {
@@ -262,6 +267,8 @@ export function renderCommandLine(profile: ImageProfile, rootHash: string): stri
     ...profile.consoles.map((console) => `console=${console}`),
     "quiet loglevel=3 panic=10 ro",
     "systemd.gpt_auto=no systemd.firstboot=no systemd.show_status=no",
+    // Nothing that the firmware or the unverified ESP hands over becomes part of the system.
+    "systemd.import_credentials=no",
     "ipv6.disable_ipv6=1",
     "lockdown=confidentiality module.sig_enforce=1 init_on_free=1 slab_nomerge page_alloc.shuffle=1",
     "randomize_kstack_offset=on vsyscall=none debugfs=off",

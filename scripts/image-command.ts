@@ -20,6 +20,10 @@ CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is 
 /** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   const options = readOptions(args);
+  if (options === undefined) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   if (typeof options === "string") {
     process.stderr.write(`${options}\n${USAGE}`);
     return 2;
@@ -31,7 +35,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
   }
   const startedMs = nodeClock.monotonicMs();
   try {
-    const project = await findProject(process.cwd());
+    const project = await findProject();
     const { version } = JSON.parse(await readFile(`${project}/package.json`, "utf8")) as { version: string };
     const build: BuildOptions = {
       profile,
@@ -76,7 +80,8 @@ interface Options {
   readonly json: boolean;
 }
 
-function readOptions(args: readonly string[]): Options | string {
+function readOptions(args: readonly string[]): Options | string | undefined {
+  if (args.includes("--help") || args.includes("-h")) return undefined;
   const [command, ...rest] = args;
   if (command !== "build")
     return command === undefined ? "cepa image: no command" : `cepa image: no command ${command}`;
@@ -99,15 +104,16 @@ function readEpochS(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The checkout above `folder`: the image is made of its overlay/ and image/. */
-async function findProject(folder: string): Promise<string> {
-  for (let path = resolve(folder); ; path = dirname(path)) {
+/** The checkout, whose overlay/ and image/ the image is made of: the one that this program lies in, or is called in. */
+async function findProject(): Promise<string> {
+  const above = (folder: string): string[] =>
+    folder === dirname(folder) ? [folder] : [folder, ...above(dirname(folder))];
+  for (const path of [dirname(dirname(process.execPath)), ...above(resolve(process.cwd()))]) {
     const overlay = await stat(join(path, "overlay")).catch(() => undefined);
     const definitions = await stat(join(path, "image", "definitions")).catch(() => undefined);
     if (overlay?.isDirectory() && definitions?.isDirectory()) return path;
-    if (path === dirname(path))
-      throw new ImageError("missingInput", "run it in a checkout of Cepa: there is no overlay/ and image/ here");
   }
+  throw new ImageError("missingInput", "run it in a checkout of Cepa: there is no overlay/ and image/ here");
 }
 
 function renderPlan(steps: readonly Step[]): string {

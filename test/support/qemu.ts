@@ -1,0 +1,227 @@
+import { spawn } from "node:child_process";
+import { copyFile, mkdir, open, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { Qmp } from "./qmp.ts";
+import { SpanSocket } from "./span-socket.ts";
+
+/** The far end of a serial line: a pseudo-terminal or a device, or a Unix socket that QEMU connects to. */
+export type SerialLine = { readonly path: string } | { readonly socketPath: string };
+
+export interface SensorVmOptions {
+  /** Raw disk image; written to, unless `discardWrites`. */
+  readonly disk: string;
+  /** For sockets, logs and the firmware's variables; made when it is not there. Short: a socket's path has 107 octets. */
+  readonly folder: string;
+  readonly discardWrites?: boolean;
+  readonly memoryMib?: number;
+  readonly cpus?: number;
+  /** SPAN ports, 1 by default. */
+  readonly spanPorts?: number;
+  /** ttyS1; nothing is there by default. */
+  readonly gps?: SerialLine;
+  /** ttyS2. */
+  readonly modem?: SerialLine;
+  /** File of a network namespace that QEMU runs in; by default the one of this process. */
+  readonly networkNamespace?: string;
+  /** Further arguments for QEMU. */
+  readonly more?: readonly string[];
+}
+
+export const UPLINK_MAC = "02:ce:9a:00:00:01";
+export function spanMac(port: number): string {
+  return `02:ce:9a:00:01:${port.toString(16).padStart(2, "0")}`;
+}
+
+const FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+const POLL_MS = 200;
+
+/** A sensor in QEMU, by emulation, without KVM. Its uplink reaches this machine as 10.0.2.2. */
+export interface SensorVm {
+  readonly span: readonly SpanSocket[];
+  readonly qmp: Qmp;
+  readonly pid: number;
+  /** What ttyS0 has shown so far, escape sequences included. */
+  readonly consolePath: string;
+  readConsole(): Promise<string>;
+  /** Resolves with the text that matched; rejects after `timeoutMs`, or when QEMU ends, with the console's last lines. */
+  waitForConsole(pattern: RegExp, timeoutMs: number, signal: AbortSignal): Promise<string>;
+  /** PNG of the graphical console into `path`. */
+  screenshot(path: string): Promise<void>;
+  /** Takes the uplink's cable out, or puts it back. */
+  setUplink(up: boolean): Promise<void>;
+  setSpan(port: number, up: boolean): Promise<void>;
+  /** Presses the power button and waits until the machine is off. */
+  powerDown(timeoutMs: number): Promise<void>;
+  /** Cuts the power. */
+  kill(): Promise<void>;
+  /** Resolves with QEMU's exit status (undefined: a signal) when it has ended. */
+  readonly ended: Promise<number | undefined>;
+}
+
+/** Starts a sensor; when `signal` aborts, its power is cut. The caller awaits `ended`, or kills it. */
+export async function startSensorVm(options: SensorVmOptions, signal: AbortSignal): Promise<SensorVm> {
+  signal.throwIfAborted();
+  const { folder } = options;
+  await mkdir(folder, { recursive: true });
+  await copyFile(FIRMWARE_VARIABLES, `${folder}/firmware.vars`);
+  const args = qemuArguments(options);
+  const errors = await open(`${folder}/qemu.log`, "w");
+  const program = options.networkNamespace === undefined ? "qemu-system-x86_64" : "nsenter";
+  const child = spawn(
+    program,
+    options.networkNamespace === undefined
+      ? args
+      : [`--net=${options.networkNamespace}`, "qemu-system-x86_64", ...args],
+    { stdio: ["ignore", errors.fd, errors.fd] },
+  );
+  let running = true;
+  const ended = new Promise<number | undefined>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (status) => resolve(status ?? undefined));
+  }).finally(() => {
+    running = false;
+    signal.removeEventListener("abort", cutPower);
+  });
+  ended.catch(() => {});
+  const cutPower = () => child.kill("SIGKILL");
+  signal.addEventListener("abort", cutPower, { once: true });
+  await errors.close();
+  const endedEarly = ended.then(async () => {
+    throw new Error(`QEMU ended: ${await readFile(`${folder}/qemu.log`, "utf8")}`);
+  });
+  endedEarly.catch(() => {});
+  const stop = new AbortController();
+  const connecting = AbortSignal.any([signal, stop.signal]);
+  try {
+    const [qmp, ...span] = await Promise.race([
+      Promise.all([
+        Qmp.connect(qmpPath(folder), connecting),
+        ...spanNumbers(options).map((port) => SpanSocket.connect(spanPath(folder, port), connecting)),
+      ] as const),
+      endedEarly,
+    ]);
+    const consolePath = consoleFile(folder);
+    const readConsole = () => readFile(consolePath, "latin1").catch(() => "");
+    const setLink = async (name: string, up: boolean) => void (await qmp.command("set_link", { name, up }));
+    return {
+      span,
+      qmp,
+      pid: child.pid ?? 0,
+      consolePath,
+      readConsole,
+      waitForConsole: async (pattern, timeoutMs, waitSignal) => {
+        const deadlineMs = performance.now() + timeoutMs;
+        for (;;) {
+          waitSignal.throwIfAborted();
+          const text = await readConsole();
+          const found = pattern.exec(text)?.[0];
+          if (found !== undefined) return found;
+          if (!running || performance.now() > deadlineMs)
+            throw new Error(
+              `${running ? "in time" : "before QEMU ended"}, no ${pattern} on the console:\n${text.slice(-3000)}`,
+            );
+          await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        }
+      },
+      screenshot: async (path) => void (await qmp.command("screendump", { filename: path, format: "png" })),
+      setUplink: (up) => setLink("uplink", up),
+      setSpan: (port, up) => setLink(`span${port}`, up),
+      powerDown: async (timeoutMs) => {
+        await qmp.command("system_powerdown");
+        let timer: NodeJS.Timeout | undefined;
+        const late = new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new Error(`the sensor is still on after ${timeoutMs} ms`)), timeoutMs);
+        });
+        await Promise.race([ended, late]).finally(() => clearTimeout(timer));
+      },
+      kill: async () => {
+        cutPower();
+        await ended;
+      },
+      ended,
+    };
+  } catch (error) {
+    stop.abort();
+    cutPower();
+    await ended.catch(() => {});
+    throw error;
+  }
+}
+
+function qmpPath(folder: string): string {
+  return `${folder}/qmp.sock`;
+}
+
+function spanPath(folder: string, port: number): string {
+  return `${folder}/span${port}.sock`;
+}
+
+function consoleFile(folder: string): string {
+  return `${folder}/console.log`;
+}
+
+function spanNumbers(options: SensorVmOptions): readonly number[] {
+  return Array.from({ length: options.spanPorts ?? 1 }, (_, port) => port);
+}
+
+/** For QEMU 7.2 (Debian 12) and later. The uplink has the lowest PCI address, the disk a high one. */
+function qemuArguments(options: SensorVmOptions): readonly string[] {
+  const { folder, disk } = options;
+  return [
+    ...[
+      "-accel",
+      "tcg,thread=multi",
+      "-cpu",
+      "max",
+      "-machine",
+      "q35",
+      "-nodefaults",
+      "-display",
+      "none",
+      "-vga",
+      "std",
+    ],
+    ...["-m", String(options.memoryMib ?? 2048), "-smp", String(options.cpus ?? Math.min(2, availableParallelism()))],
+    ...["-drive", `if=pflash,format=raw,readonly=on,file=${FIRMWARE}`],
+    ...["-drive", `if=pflash,format=raw,file=${escapeComma(`${folder}/firmware.vars`)}`],
+    ...["-device", "virtio-rng-pci"],
+    ...[
+      "-drive",
+      `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +
+        (options.discardWrites === true ? ",snapshot=on" : ""),
+    ],
+    ...["-device", "virtio-blk-pci,drive=disk,addr=0x10,bootindex=0"],
+    ...[
+      "-netdev",
+      "user,id=uplinknet",
+      "-device",
+      `e1000e,id=uplink,netdev=uplinknet,addr=0x2,romfile=,mac=${UPLINK_MAC}`,
+    ],
+    ...spanNumbers(options).flatMap((port) => [
+      "-netdev",
+      `stream,id=spannet${port},server=on,addr.type=unix,addr.path=${escapeComma(spanPath(folder, port))}`,
+      "-device",
+      `e1000e,id=span${port},netdev=spannet${port},addr=0x${(3 + port).toString(16)},romfile=,mac=${spanMac(port)}`,
+    ]),
+    ...["-chardev", `file,id=console,path=${escapeComma(consoleFile(folder))}`, "-serial", "chardev:console"],
+    ...serialArguments("gps", options.gps),
+    ...serialArguments("modem", options.modem),
+    ...["-qmp", `unix:${escapeComma(qmpPath(folder))},server=on,wait=off`],
+    ...(options.more ?? []),
+  ];
+}
+
+function serialArguments(id: string, line: SerialLine | undefined): readonly string[] {
+  if (line === undefined) return ["-serial", "null"];
+  const backend =
+    "path" in line
+      ? `serial,id=${id},path=${escapeComma(line.path)}`
+      : `socket,id=${id},path=${escapeComma(line.socketPath)}`;
+  return ["-chardev", backend, "-serial", `chardev:${id}`];
+}
+
+/** A comma in a value of QEMU's options is written twice. */
+function escapeComma(text: string): string {
+  return text.replaceAll(",", ",,");
+}
