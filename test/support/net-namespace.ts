@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process";
+
+/**
+ * Runs a script of ours in a network namespace of its own, with /sys of that namespace, loopback up, and one veth pair for
+ * each name: `NAME` and its other end `NAME-far`, both up and silent (no IPv6, no ARP). Resolves with what it printed;
+ * rejects when it exits with another status than 0. The namespace ends with the script.
+ */
+export async function runInNamespace(
+  pairs: readonly string[],
+  command: readonly string[],
+  timeoutMs: number,
+): Promise<string> {
+  const lines = ["set -e", "mount -t sysfs sysfs /sys", "ip link set lo up"];
+  for (const name of pairs) {
+    lines.push(`ip link add ${name} type veth peer name ${name}-far`);
+    for (const end of [name, `${name}-far`])
+      lines.push(
+        `echo 1 >/proc/sys/net/ipv6/conf/${end}/disable_ipv6`,
+        `ip link set ${end} arp off mtu 9000`,
+        `ip link set ${end} up`,
+      );
+  }
+  lines.push('exec "$@"');
+  const child = spawn("unshare", ["--net", "--mount", "bash", "-c", lines.join("\n"), "in-namespace", ...command], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: timeoutMs,
+    killSignal: "SIGKILL",
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+  });
+  const output: Buffer[] = [];
+  const errors: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (status, killed) => {
+      if (status === 0) resolve(Buffer.concat(output).toString());
+      else reject(new Error(`${command.join(" ")}: status ${status ?? killed}\n${Buffer.concat(errors)}`));
+    });
+  });
+}
