@@ -5,17 +5,17 @@ import { roleSocketPath } from "../../core/contract/role.ts";
 import { nodeClock } from "../../core/node/clock.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { journalLog } from "../../core/node/log.ts";
-import { askRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
+import { type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadBootId, loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
 import { fetchBaseShare } from "../vault/base-client.ts";
 import { luksTool } from "../vault/luks-tool.ts";
 import { newVaultBoard, runVault, type VaultPorts } from "../vault/service.ts";
 import { formatRecordFile, storeDevice } from "../vault/store-device.ts";
+import { tellLink } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
 
 const STORE_DEVICE = "/dev/disk/by-partlabel/nsm";
-const TELL_TIMEOUT_MS = 10_000;
 
 /** Opens /nsm with base's key; serves its status. Ends with an AbortError when `signal` aborts. */
 export async function runVaultRole(
@@ -40,11 +40,7 @@ export async function runVaultRole(
     tunnelUp: () => hasAddress(identity.vpnAddress),
     fetchShare: (luksUuid, fetchSignal) =>
       fetchBaseShare(base, { sensorId: identity.sensorId, bootId, luksUuid, health }, fetchSignal),
-    async tell(event, tellSignal) {
-      const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(TELL_TIMEOUT_MS)]);
-      const answer = await askRole(roleSocketPath("link", folders.runFolder), { type: "event", event }, timed);
-      if (answer.type !== "ok") throw new Error(`link did not take an event: ${JSON.stringify(answer)}`);
-    },
+    tell: (event, tellSignal) => tellLink(folders.runFolder, event, tellSignal),
     ...overrides,
   };
   const answer: RoleHandler = async (request) =>

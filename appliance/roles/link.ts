@@ -1,0 +1,82 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { HealthRecord } from "../../core/contract/health.ts";
+import { roleSocketPath } from "../../core/contract/role.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
+import { runTogether } from "../../core/run-together.ts";
+import { loadConfig } from "../config.ts";
+import { measureHealth } from "../health/service.ts";
+import { loadBootId, loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
+import { connector } from "../link/connection.ts";
+import { createLink, type LinkPorts } from "../link/service.ts";
+import { openSpoolFile } from "../link/spool-file.ts";
+import { readReach } from "../link/uplink.ts";
+import { askStatus } from "./ask.ts";
+import type { RoleFolders } from "./role-folders.ts";
+
+const ASK_TIMEOUT_MS = 5_000;
+
+/** Keeps base informed and answers its questions. Ends with an AbortError when `signal` aborts. */
+export async function runLinkRole(
+  folders: RoleFolders,
+  signal: AbortSignal,
+  overrides: Partial<LinkPorts> = {},
+): Promise<void> {
+  const log = journalLog("link");
+  const { stateFolder, runFolder, nsmFolder } = folders;
+  const identity = await loadIdentity(stateFolder);
+  const tls = await loadTlsFiles(stateFolder);
+  const config = await loadConfig(stateFolder, identity, log);
+  const bootId = await loadBootId();
+  const spool = await openSpoolFile(join(stateFolder, "link/spool.json"), Date.now());
+  const endpoint = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
+  const ports: LinkPorts = {
+    clock: nodeClock,
+    log,
+    random: Math.random,
+    spool,
+    connect: connector(endpoint),
+    ask: (request, askSignal) => openRole(roleSocketPath("capture", runFolder), request, askSignal),
+    readReach: async () => readReach(await findUplink(runFolder), identity.vpnAddress),
+    readHealth: async (healthSignal) =>
+      measureHealth(nodeClock, bootId, [stateFolder, nsmFolder], await askRoles(runFolder, healthSignal)),
+    async tellVpn(up, tries, tellSignal) {
+      const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
+      await askRole(roleSocketPath("phone-home", runFolder), { type: "vpn", up, tries }, timed);
+    },
+    ...overrides,
+  };
+  const link = createLink(ports, { identity, bootId, heartbeatMs: config.link.heartbeatMs });
+  const answer: RoleHandler = async (request) => {
+    if (request.type === "status") return { type: "status", status: link.status() };
+    if (request.type !== "event") return { type: "error", message: `link does not answer ${request.type}` };
+    await link.addEvent(request.event);
+    return { type: "ok" };
+  };
+  const groupId = await loadSocketGroupId();
+  await runTogether(signal, [
+    (jobSignal) => runRoleSocket(roleSocketPath("link", runFolder), answer, jobSignal, groupId),
+    (jobSignal) => link.run(jobSignal),
+  ]);
+}
+
+/** The uplink by /run/cepa/ports.json, where `cepa-sensor network` says which port is what. */
+async function findUplink(runFolder: string): Promise<string | undefined> {
+  const text = await readFile(join(runFolder, "ports.json"), "utf8").catch(() => "{}");
+  const { uplink } = JSON.parse(text) as { uplink?: unknown };
+  return typeof uplink === "string" && /^[^/\s]{1,15}$/.test(uplink) ? uplink : undefined;
+}
+
+async function askRoles(
+  runFolder: string,
+  signal: AbortSignal,
+): Promise<Pick<HealthRecord, "capture" | "vault" | "phoneHome">> {
+  const [capture, vault, phoneHome] = await Promise.all([
+    askStatus(runFolder, "capture", signal),
+    askStatus(runFolder, "vault", signal),
+    askStatus(runFolder, "phone-home", signal),
+  ]);
+  return { capture, vault, phoneHome };
+}
