@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ConfigError, parseJson } from "../core/checked-json.ts";
 import { type SensorIdentity, STATE_FILES } from "../core/contract/identity.ts";
 import { type NetworkConfig, readNetworkConfig } from "../core/contract/network.ts";
+import type { RoleName } from "../core/contract/role.ts";
 import {
   configSignatureInput,
   DEFAULT_SENSOR_CONFIG,
@@ -14,7 +15,7 @@ import {
 import { writeFileAtomically } from "../core/node/atomic-file.ts";
 import type { Log } from "../core/ports.ts";
 
-/** The last configuration that was good, beside `config.json`; taken when that one is not. */
+/** The last configuration that was good, in the folder of the role that keeps it; taken when `config.json` is not. */
 export const LAST_GOOD_FILE = "config-last-good.json";
 
 interface NumberedConfig {
@@ -25,11 +26,16 @@ interface NumberedConfig {
 /**
  * The settings that base signed for this sensor, over the defaults of the image. A file that is damaged, signed by another,
  * meant for another sensor, older than the last good one, or has a setting that is unknown or out of bounds is refused and
- * logged: the last good one holds. Without any, the defaults.
+ * logged: the last good one holds, which each `role` keeps in the folder of its name. Without any, the defaults.
  */
-export async function loadConfig(stateFolder: string, identity: SensorIdentity, log: Log): Promise<SensorConfig> {
+export async function loadConfig(
+  stateFolder: string,
+  identity: SensorIdentity,
+  log: Log,
+  role: RoleName = "link",
+): Promise<SensorConfig> {
   const path = join(stateFolder, STATE_FILES.config);
-  const lastGoodPath = join(stateFolder, LAST_GOOD_FILE);
+  const lastGoodPath = join(stateFolder, role, LAST_GOOD_FILE);
   const text = await readIfThere(path);
   const lastGoodText = await readIfThere(lastGoodPath);
   if (text === undefined && lastGoodText === undefined) return DEFAULT_SENSOR_CONFIG;
@@ -46,7 +52,7 @@ export async function loadConfig(stateFolder: string, identity: SensorIdentity, 
   }
   if (text !== undefined && text !== lastGoodText)
     await writeFileAtomically(lastGoodPath, text, 0o640).catch((error: Error) =>
-      log("debug", "the last good configuration is not mine to write", { message: error.message }),
+      log("warning", "the configuration could not be kept as the last good one", { message: error.message }),
     );
   return given.config;
 }

@@ -38,12 +38,16 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  network: async () => (await import("./network-command.ts")).runNetworkCommand,
+  read: async () => (await import("./read-command.ts")).runReadCommand,
   run: async () => runRole,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;
 
 const ROLES: Readonly<Partial<Record<RoleName, () => Promise<Role>>>> = {
+  link: async () => (await import("./roles/link.ts")).runLinkRole,
+  "phone-home": async () => (await import("./roles/phone-home.ts")).runPhoneHomeRole,
   vault: async () => (await import("./roles/vault.ts")).runVaultRole,
 };
 
