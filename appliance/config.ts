@@ -32,7 +32,7 @@ export async function loadConfig(
   stateFolder: string,
   identity: SensorIdentity,
   log: Log,
-  role: RoleName = "link",
+  role: RoleName,
 ): Promise<SensorConfig> {
   const path = join(stateFolder, STATE_FILES.config);
   const lastGoodPath = join(stateFolder, role, LAST_GOOD_FILE);

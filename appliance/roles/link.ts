@@ -28,7 +28,7 @@ export async function runLinkRole(
   const { stateFolder, runFolder, nsmFolder } = folders;
   const identity = await loadIdentity(stateFolder);
   const tls = await loadTlsFiles(stateFolder);
-  const config = await loadConfig(stateFolder, identity, log);
+  const config = await loadConfig(stateFolder, identity, log, "link");
   const bootId = await loadBootId();
   const spool = await openSpoolFile(join(stateFolder, "link/spool.json"), Date.now());
   const endpoint = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
