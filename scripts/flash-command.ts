@@ -1,6 +1,216 @@
+import { access, open, readFile, stat } from "node:fs/promises";
+import { createInterface } from "node:readline/promises";
+import { parseJson } from "../core/checked-json.ts";
+import { STATE_FILES } from "../core/contract/identity.ts";
+import { type NetworkConfig, readNetworkConfig } from "../core/contract/network.ts";
+import { readSensorConfig } from "../core/contract/sensor-config.ts";
+import { nodeExec } from "../core/node/exec.ts";
+import type { Secret } from "../core/secret.ts";
+import { makeBoxKeys } from "../image/flash/box-keys.ts";
+import { FlashError } from "../image/flash/flash-error.ts";
+import { type FlashPlan, type FlashTarget, parseSize, planFlash, renderFlashPlan } from "../image/flash/flash-plan.ts";
+import { decodeGpt, GPT_BYTES } from "../image/flash/gpt.ts";
+import { buildStatePartition, withMemoryFolder } from "../image/flash/state-partition.ts";
+import { readTarget } from "../image/flash/target.ts";
+import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
+import { enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
+import { PASSPHRASE_HELP, readPassphrase, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
+
+const DEFAULT_FILE_SIZE = "8G";
+
+const USAGE = `usage: cepa flash --sensor NAME IMAGE FILE-OR-DEVICE [options]
+
+Writes an image and one sensor's identity on a disk, or into a file for a virtual machine, reads it back and compares.
+The sensor's keys are made here, straight into its state partition; nothing else keeps a copy.
+
+  --sensor NAME            as given to cepa sensor add
+  --uplink PCI|MAC         the port towards base (the one with the lowest PCI address)
+  --span PCI|MAC           a SPAN port; may be given again (every other port)
+  --address A.B.C.D/N      static address of the uplink, with --gateway and --dns (DHCP)
+  --gateway A.B.C.D
+  --dns A.B.C.D            may be given again
+  --vlan ID                of the uplink
+  --mtu OCTETS             of the uplink
+  --config FILE            settings of this sensor, JSON, that differ from the defaults
+  --size SIZE              of the file, as 8G or 6000M (${DEFAULT_FILE_SIZE}); a device has its own
+  --dry-run                say what would be written, and do nothing
+  --yes                    don't ask before a disk or a file is overwritten
+${STATE_HELP}
+${PASSPHRASE_HELP}
+`;
+
 /** `cepa flash …`; returns the exit status. */
-export async function runFlashCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  signal.throwIfAborted();
-  process.stderr.write(`cepa flash: unknown arguments ${args.join(" ")}\n`);
-  return 2;
+export function runFlashCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const options = {
+    sensor: { type: "string" },
+    uplink: { type: "string" },
+    span: { type: "string", multiple: true },
+    address: { type: "string" },
+    gateway: { type: "string" },
+    dns: { type: "string", multiple: true },
+    vlan: { type: "string" },
+    mtu: { type: "string" },
+    config: { type: "string" },
+    size: { type: "string" },
+    "dry-run": { type: "boolean" },
+    yes: { type: "boolean" },
+    state: { type: "string" },
+    "passphrase-file": { type: "string" },
+  } as const;
+  return runParsed(USAGE, args, options, async (values, positionals) => {
+    const [image, path, ...more] = positionals;
+    if (values.sensor === undefined) throw new UsageError("cepa flash: --sensor is missing: whose identity?");
+    if (image === undefined || path === undefined || more.length > 0)
+      throw new UsageError("cepa flash: expected an image, and the file or device to write");
+    const fileSizeBytes = parseSize(values.size ?? DEFAULT_FILE_SIZE);
+    if (fileSizeBytes === undefined) throw new UsageError(`--size: expected a size like 8G, found ${values.size}`);
+    const provider = stateFolder(values.state);
+    const order: FlashOrder = {
+      provider,
+      sensor: values.sensor,
+      image,
+      network: readNetworkFlags(values),
+      settings: await readSettings(values.config),
+      readPassphrase: () => readPassphrase(values["passphrase-file"]),
+    };
+    const { sensorId, vpnAddress, state } = await readEnrollableSensor(provider, values.sensor);
+    if (state === "revoked") throw new Error(`sensor ${values.sensor} is revoked: add one of another name`);
+    const target = await readTarget(path, fileSizeBytes, nodeExec, signal);
+    const plan = await planImage(image, target);
+    process.stderr.write(
+      `sensor ${values.sensor}, ${sensorId}, tunnel address ${vpnAddress}\n${renderFlashPlan(plan, image, target)}`,
+    );
+    if (values["dry-run"] === true) return 0;
+    if (target.exists && values.yes !== true) await confirm(target.kind === "device" ? target.model : "", target.path);
+    await flash(order, sensorId, target, plan, signal);
+    process.stderr.write(`flash: done, ${path} is sensor ${values.sensor} (software identity)\n`);
+    return 0;
+  });
+}
+
+interface FlashOrder {
+  readonly provider: string;
+  readonly sensor: string;
+  readonly image: string;
+  readonly network: NetworkConfig;
+  readonly settings: string;
+  readPassphrase(): Promise<Secret>;
+}
+
+async function planImage(image: string, target: FlashTarget): Promise<FlashPlan> {
+  const status = await stat(image).catch((cause: Error) => {
+    throw new FlashError("badImage", `${image}: ${cause.message}`, { cause });
+  });
+  const there = await stat(target.path).catch(() => undefined);
+  if (there !== undefined && there.dev === status.dev && there.ino === status.ino)
+    throw new FlashError("badTarget", `${target.path} is the image itself`);
+  const start = Buffer.alloc(GPT_BYTES);
+  const file = await open(image, "r");
+  const { bytesRead } = await file.read(start, 0, GPT_BYTES, 0).finally(() => file.close());
+  const partitions = decodeGpt(start.subarray(0, bytesRead));
+  if (!partitions.ok)
+    throw new FlashError("badImage", `${image} is no disk image of Cepa: its partition table is ${partitions.reason}`);
+  return planFlash({ sizeBytes: status.size, partitions: partitions.value }, target);
+}
+
+/** Keys, certificate, then one pass over the disk. */
+async function flash(
+  order: FlashOrder,
+  sensorId: string,
+  target: FlashTarget,
+  plan: FlashPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const passphrase = await order.readPassphrase();
+  const keys = await makeBoxKeys(sensorId);
+  try {
+    const enrolment = await enrolSensor(
+      order.provider,
+      passphrase,
+      {
+        name: order.sensor,
+        csrPem: keys.csrPem,
+        emergencyPublicKeyPem: keys.emergencyPublicKeyPem,
+        flashedAtMs: Date.now(),
+        settings: order.settings,
+      },
+      signal,
+    );
+    const encoder = new TextEncoder();
+    const files = new Map<string, Uint8Array>([
+      ...Object.entries(enrolment.files).map(([name, text]) => [name, encoder.encode(text)] as const),
+      [STATE_FILES.network, encoder.encode(`${JSON.stringify(order.network, undefined, 2)}\n`)],
+      [STATE_FILES.privateKey, keys.privateKeyPem],
+      [STATE_FILES.emergencyKey, keys.emergencyKeyPem],
+    ]);
+    const progress = reportProgress();
+    await withMemoryFolder(nodeExec, signal, async (folder) => {
+      const state = await buildStatePartition(folder, files, plan.state.sizeBytes, nodeExec, signal);
+      await writeDisk({ image: order.image, state }, target, plan, nodeExec, progress, signal);
+    });
+  } finally {
+    passphrase.wipe();
+    keys.privateKeyPem.fill(0);
+    keys.emergencyKeyPem.fill(0);
+  }
+}
+
+interface NetworkFlags {
+  readonly uplink?: string | undefined;
+  readonly span?: readonly string[] | undefined;
+  readonly address?: string | undefined;
+  readonly gateway?: string | undefined;
+  readonly dns?: readonly string[] | undefined;
+  readonly vlan?: string | undefined;
+  readonly mtu?: string | undefined;
+}
+
+function readNetworkFlags(flags: NetworkFlags): NetworkConfig {
+  const { uplink, span, address, gateway, dns, vlan, mtu } = flags;
+  if ((address === undefined) !== (gateway === undefined))
+    throw new UsageError("cepa flash: --address and --gateway go together");
+  try {
+    return readNetworkConfig({
+      ...(uplink !== undefined && { uplink: uplink.toLowerCase() }),
+      ...(span !== undefined && { span: span.map((port) => port.toLowerCase()) }),
+      ...(address !== undefined && { static: { address, gateway, dns: dns ?? [] } }),
+      ...(vlan !== undefined && { vlan: Number(vlan) }),
+      ...(mtu !== undefined && { mtuBytes: Number(mtu) }),
+    });
+  } catch (error) {
+    throw new UsageError(`cepa flash: ${(error as Error).message}`);
+  }
+}
+
+async function readSettings(file: string | undefined): Promise<string> {
+  if (file === undefined) return "{}";
+  await access(file).catch((cause: Error) => {
+    throw new UsageError(`--config: ${cause.message}`);
+  });
+  const text = await readFile(file, "utf8");
+  readSensorConfig(parseJson(text, file));
+  return text;
+}
+
+async function confirm(model: string, path: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new UsageError(`${path} would be overwritten: give --yes, or answer on a terminal`);
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(
+    `Everything on ${path}${model === "" ? "" : ` (${model})`} will be lost. Type its name to go on: `,
+  );
+  lines.close();
+  if (answer.trim() !== path) throw new Error(`that is not ${path}; nothing was written`);
+}
+
+const REPORT_EVERY_MS = 1000;
+
+function reportProgress(): FlashProgress {
+  let reportedAtMs = -REPORT_EVERY_MS;
+  return (what, doneBytes, totalBytes) => {
+    const nowMs = performance.now();
+    if (doneBytes < totalBytes && nowMs - reportedAtMs < REPORT_EVERY_MS) return;
+    reportedAtMs = nowMs;
+    const percent = Math.floor((100 * doneBytes) / totalBytes);
+    process.stderr.write(`flash: ${what === "write" ? "written" : "compared"} ${percent} %\n`);
+  };
 }

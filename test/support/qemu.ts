@@ -185,7 +185,7 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ...["-m", String(options.memoryMib ?? 2048), "-smp", String(options.cpus ?? Math.min(2, availableParallelism()))],
     ...["-drive", `if=pflash,format=raw,readonly=on,file=${FIRMWARE}`],
     ...["-drive", `if=pflash,format=raw,file=${escapeComma(`${folder}/firmware.vars`)}`],
-    ...["-device", "virtio-rng-pci"],
+    ...["-device", "virtio-rng-pci,addr=0x11"],
     ...[
       "-drive",
       `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +

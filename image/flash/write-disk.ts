@@ -1,0 +1,103 @@
+import { type FileHandle, open } from "node:fs/promises";
+import type { Exec } from "../../core/ports.ts";
+import { FlashError } from "./flash-error.ts";
+import type { Extent, FlashPlan, FlashTarget } from "./flash-plan.ts";
+
+const CHUNK_BYTES = 4 * 1024 * 1024;
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
+
+/** `what` is being done, `doneBytes` of `totalBytes` of it. */
+export type FlashProgress = (what: "write" | "compare", doneBytes: number, totalBytes: number) => void;
+
+/** Writes image and state to the target, flushes, reads all of it back and compares. Throws a FlashError. */
+export async function writeDisk(
+  sources: { readonly image: string; readonly state: string },
+  target: FlashTarget,
+  plan: FlashPlan,
+  exec: Exec,
+  progress: FlashProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const image = await open(sources.image, "r");
+  const state = await open(sources.state, "r");
+  const disk = await open(target.path, target.kind === "file" ? "w+" : "r+", 0o600);
+  try {
+    if (target.kind === "file") await disk.truncate(target.sizeBytes);
+    const onDevice = target.kind === "device";
+    const pieces = [
+      ...plan.wipes.map((extent) => ({ from: undefined, fromBytes: 0, extent, sparse: false })),
+      ...plan.copies.map((extent) => ({ from: image, fromBytes: extent.offsetBytes, extent, sparse: !onDevice })),
+      // What is zero in it was zeroed, or is a hole, by now.
+      { from: state, fromBytes: 0, extent: plan.state, sparse: true },
+    ];
+    const totalBytes = pieces.reduce((sum, { extent }) => sum + extent.sizeBytes, 0);
+    let doneBytes = 0;
+    for (const { from, fromBytes, extent, sparse } of pieces)
+      await eachChunk(from, fromBytes, extent, signal, async (chunk, atBytes) => {
+        if (!sparse || !isZero(chunk)) await writeAll(disk, chunk, atBytes);
+        doneBytes += chunk.length;
+        progress("write", doneBytes, totalBytes);
+      });
+    await disk.sync();
+    if (onDevice) await exec("blockdev", ["--flushbufs", target.path], signal); // so that what is read comes from the disk
+    doneBytes = 0;
+    const compared = pieces.filter(({ from }) => from !== undefined);
+    const comparedBytes = compared.reduce((sum, { extent }) => sum + extent.sizeBytes, 0);
+    const read = Buffer.alloc(CHUNK_BYTES);
+    for (const { from, fromBytes, extent } of compared)
+      await eachChunk(from, fromBytes, extent, signal, async (chunk, atBytes) => {
+        const back = read.subarray(0, chunk.length);
+        await readAll(disk, back, atBytes);
+        if (!back.equals(chunk))
+          throw new FlashError(
+            "differs",
+            `${target.path}: what was read back near octet ${atBytes} is not what was written`,
+          );
+        doneBytes += chunk.length;
+        progress("compare", doneBytes, comparedBytes);
+      });
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof FlashError) throw cause;
+    throw new FlashError("toolFailed", `${target.path}: ${(cause as Error).message}`, { cause });
+  } finally {
+    for (const file of [image, state, disk]) await file.close();
+  }
+}
+
+/** Octets of `from`, or zeros, in chunks; `use` gets where each belongs on the target. */
+async function eachChunk(
+  from: FileHandle | undefined,
+  fromBytes: number,
+  extent: Extent,
+  signal: AbortSignal,
+  use: (chunk: Buffer, atBytes: number) => Promise<void>,
+): Promise<void> {
+  const buffer = from === undefined ? ZEROS : Buffer.alloc(CHUNK_BYTES);
+  for (let done = 0; done < extent.sizeBytes; done += CHUNK_BYTES) {
+    signal.throwIfAborted();
+    const chunk = buffer.subarray(0, Math.min(CHUNK_BYTES, extent.sizeBytes - done));
+    if (from !== undefined) await readAll(from, chunk, fromBytes + done);
+    await use(chunk, extent.offsetBytes + done);
+  }
+  if (from !== undefined) buffer.fill(0);
+}
+
+async function readAll(file: FileHandle, into: Buffer, atBytes: number): Promise<void> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await file.read(into, done, into.length - done, atBytes + done);
+    if (bytesRead === 0) throw new FlashError("differs", `ends at octet ${atBytes + done}`);
+    done += bytesRead;
+  }
+}
+
+async function writeAll(file: FileHandle, from: Buffer, atBytes: number): Promise<void> {
+  for (let done = 0; done < from.length; ) {
+    const { bytesWritten } = await file.write(from, done, from.length - done, atBytes + done);
+    done += bytesWritten;
+  }
+}
+
+function isZero(chunk: Buffer): boolean {
+  return chunk.equals(ZEROS.subarray(0, chunk.length));
+}
