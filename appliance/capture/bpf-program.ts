@@ -5,6 +5,7 @@
 const INSTRUCTION_BYTES = 8;
 const SCRATCH_WORDS = 16; // BPF_MEMWORDS
 const INSTRUCTIONS_MAX = 4096; // BPF_MAXINSNS
+const STEPS_MAX = 20_000;
 
 // Classes, sizes and modes of bpf.h.
 const LD = 0x00;
@@ -49,13 +50,18 @@ export class BpfProgram {
     }
   }
 
+  /** Whether a jump goes back: the kernel takes no such filter. */
+  hasLoop(): boolean {
+    return this.#codes.some((code, at) => code === JMP && ((this.#constants[at] as number) | 0) < 0);
+  }
+
   /** Octets of the frame to keep; 0: it does not match. A read beyond the captured octets does not match. */
   run(bytes: Uint8Array, offsetBytes: number, capturedBytes: number, originalBytes: number): number {
     const scratch = this.#scratch;
     let a = 0;
     let x = 0;
-    // Jumps only go forward, so this ends.
-    for (let pc = 0; pc < this.#codes.length; pc++) {
+    // Only `protochain` jumps back; the limit is for a chain that never ends.
+    for (let pc = 0, steps = 0; pc < this.#codes.length && steps < STEPS_MAX; pc++, steps++) {
       const code = this.#codes[pc] as number;
       const k = this.#constants[pc] as number;
       switch (code & 0x07) {
@@ -99,7 +105,7 @@ export class BpfProgram {
         }
         case JMP: {
           const operand = (code & SOURCE_X) === 0 ? k : x;
-          if ((code & 0xf0) === 0x00) pc += k;
+          if ((code & 0xf0) === 0x00) pc += k | 0;
           else pc += ((compare(code & 0xf0, a, operand) ? this.#jumpsTrue : this.#jumpsFalse)[pc] as number) | 0;
           break;
         }
