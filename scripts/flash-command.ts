@@ -10,7 +10,7 @@ import { makeBoxKeys } from "../image/flash/box-keys.ts";
 import { FlashError } from "../image/flash/flash-error.ts";
 import { type FlashPlan, type FlashTarget, parseSize, planFlash, renderFlashPlan } from "../image/flash/flash-plan.ts";
 import { decodeGpt, GPT_BYTES } from "../image/flash/gpt.ts";
-import { buildStatePartition, withMemoryFolder } from "../image/flash/state-partition.ts";
+import { withMemoryFolder, writeStatePartition } from "../image/flash/state-partition.ts";
 import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
 import { enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
@@ -113,7 +113,7 @@ async function planImage(image: string, target: FlashTarget): Promise<FlashPlan>
   return planFlash({ sizeBytes: status.size, partitions: partitions.value }, target);
 }
 
-/** Keys, certificate, then one pass over the disk. */
+/** Keys, certificate, image, state partition. */
 async function flash(
   order: FlashOrder,
   sensorId: string,
@@ -143,11 +143,10 @@ async function flash(
       [STATE_FILES.privateKey, keys.privateKeyPem],
       [STATE_FILES.emergencyKey, keys.emergencyKeyPem],
     ]);
-    const progress = reportProgress();
-    await withMemoryFolder(nodeExec, signal, async (folder) => {
-      const state = await buildStatePartition(folder, files, plan.state.sizeBytes, nodeExec, signal);
-      await writeDisk({ image: order.image, state }, target, plan, nodeExec, progress, signal);
-    });
+    await writeDisk(order.image, target, plan, nodeExec, reportProgress(), signal);
+    await withMemoryFolder(nodeExec, signal, (folder) =>
+      writeStatePartition(folder, files, target.path, plan.state, nodeExec, signal),
+    );
   } finally {
     passphrase.wipe();
     keys.privateKeyPem.fill(0);

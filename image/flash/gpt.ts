@@ -29,7 +29,7 @@ export function decodeGpt(bytes: Uint8Array): Decoded<readonly GptPartition[]> {
   const header = SECTOR_BYTES;
   if (new TextDecoder("latin1").decode(bytes.subarray(header, header + 8)) !== SIGNATURE) return malformed(header);
   if (view.getUint32(header + 12, true) !== HEADER_BYTES) return malformed(header + 12);
-  const copy = bytes.slice(header, header + HEADER_BYTES);
+  const copy = Uint8Array.from(bytes.subarray(header, header + HEADER_BYTES));
   copy.fill(0, 16, 20); // the checksum is made with its own place zero
   if (crc32(copy) !== view.getUint32(header + 16, true)) return malformed(header + 16);
   const entriesAt = Number(view.getBigUint64(header + 72, true)) * SECTOR_BYTES;

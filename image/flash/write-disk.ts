@@ -9,43 +9,38 @@ const ZEROS = Buffer.alloc(CHUNK_BYTES);
 /** `what` is being done, `doneBytes` of `totalBytes` of it. */
 export type FlashProgress = (what: "write" | "compare", doneBytes: number, totalBytes: number) => void;
 
-/** Writes image and state to the target, flushes, reads all of it back and compares. Throws a FlashError. */
+/** Writes the image to the target, flushes, reads all of it back and compares. Throws a FlashError. */
 export async function writeDisk(
-  sources: { readonly image: string; readonly state: string },
+  imagePath: string,
   target: FlashTarget,
   plan: FlashPlan,
   exec: Exec,
   progress: FlashProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const image = await open(sources.image, "r");
-  const state = await open(sources.state, "r");
+  const image = await open(imagePath, "r");
   const disk = await open(target.path, target.kind === "file" ? "w+" : "r+", 0o600);
   try {
     if (target.kind === "file") await disk.truncate(target.sizeBytes);
     const onDevice = target.kind === "device";
     const pieces = [
-      ...plan.wipes.map((extent) => ({ from: undefined, fromBytes: 0, extent, sparse: false })),
-      ...plan.copies.map((extent) => ({ from: image, fromBytes: extent.offsetBytes, extent, sparse: !onDevice })),
-      // What is zero in it was zeroed, or is a hole, by now.
-      { from: state, fromBytes: 0, extent: plan.state, sparse: true },
+      ...plan.wipes.map((extent) => ({ from: undefined, extent })),
+      ...plan.copies.map((extent) => ({ from: image, extent })),
     ];
     const totalBytes = pieces.reduce((sum, { extent }) => sum + extent.sizeBytes, 0);
     let doneBytes = 0;
-    for (const { from, fromBytes, extent, sparse } of pieces)
-      await eachChunk(from, fromBytes, extent, signal, async (chunk, atBytes) => {
-        if (!sparse || !isZero(chunk)) await writeAll(disk, chunk, atBytes);
+    for (const { from, extent } of pieces)
+      await eachChunk(from, extent, signal, async (chunk, atBytes) => {
+        if (onDevice || !isZero(chunk)) await writeAll(disk, chunk, atBytes);
         doneBytes += chunk.length;
         progress("write", doneBytes, totalBytes);
       });
     await disk.sync();
     if (onDevice) await exec("blockdev", ["--flushbufs", target.path], signal); // so that what is read comes from the disk
     doneBytes = 0;
-    const compared = pieces.filter(({ from }) => from !== undefined);
-    const comparedBytes = compared.reduce((sum, { extent }) => sum + extent.sizeBytes, 0);
     const read = Buffer.alloc(CHUNK_BYTES);
-    for (const { from, fromBytes, extent } of compared)
-      await eachChunk(from, fromBytes, extent, signal, async (chunk, atBytes) => {
+    for (const { from, extent } of pieces)
+      await eachChunk(from, extent, signal, async (chunk, atBytes) => {
         const back = read.subarray(0, chunk.length);
         await readAll(disk, back, atBytes);
         if (!back.equals(chunk))
@@ -54,21 +49,20 @@ export async function writeDisk(
             `${target.path}: what was read back near octet ${atBytes} is not what was written`,
           );
         doneBytes += chunk.length;
-        progress("compare", doneBytes, comparedBytes);
+        progress("compare", doneBytes, totalBytes);
       });
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof FlashError) throw cause;
     throw new FlashError("toolFailed", `${target.path}: ${(cause as Error).message}`, { cause });
   } finally {
-    for (const file of [image, state, disk]) await file.close();
+    for (const file of [image, disk]) await file.close();
   }
 }
 
-/** Octets of `from`, or zeros, in chunks; `use` gets where each belongs on the target. */
+/** Octets of `from`, or zeros, in chunks; each has the same place in both. */
 async function eachChunk(
   from: FileHandle | undefined,
-  fromBytes: number,
   extent: Extent,
   signal: AbortSignal,
   use: (chunk: Buffer, atBytes: number) => Promise<void>,
@@ -77,10 +71,9 @@ async function eachChunk(
   for (let done = 0; done < extent.sizeBytes; done += CHUNK_BYTES) {
     signal.throwIfAborted();
     const chunk = buffer.subarray(0, Math.min(CHUNK_BYTES, extent.sizeBytes - done));
-    if (from !== undefined) await readAll(from, chunk, fromBytes + done);
+    if (from !== undefined) await readAll(from, chunk, extent.offsetBytes + done);
     await use(chunk, extent.offsetBytes + done);
   }
-  if (from !== undefined) buffer.fill(0);
 }
 
 async function readAll(file: FileHandle, into: Buffer, atBytes: number): Promise<void> {
