@@ -1,0 +1,48 @@
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../core/ports.ts";
+import { type Authority, crlExpiryMs } from "../ca/authority.ts";
+import { publishCrl } from "../fleet/certificates.ts";
+import type { Provider } from "../state/provider.ts";
+import type { Report } from "./stage.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const CHECK_MS = 10_000;
+/** Seven days to live, renewed each day: published when it has less than six. */
+const RENEW_BELOW_MS = 6 * DAY_MS;
+const WARN_BELOW_MS = 4 * DAY_MS;
+
+/**
+ * Keeps the CRL alive, and tells `onChange` of each new one, also when `cepa flash` published it. Without the CA's key it
+ * can only warn.
+ */
+export async function runCrlRenewal(
+  provider: Provider,
+  authority: Authority | undefined,
+  ports: { readonly clock: Clock; readonly report: Report },
+  onChange: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, report } = ports;
+  const path = provider.paths.vpnCrl;
+  let known = await readFile(path, "utf8").catch(() => "");
+  let warnedAtMs = 0;
+  while (true) {
+    const nowMs = clock.nowMs();
+    if (crlExpiryMs(known) - nowMs < RENEW_BELOW_MS && authority !== undefined)
+      await publishCrl(provider.database, authority, path, nowMs);
+    const current = await readFile(path, "utf8").catch(() => "");
+    const expiresAtMs = crlExpiryMs(current);
+    if (current !== known) {
+      known = current;
+      await onChange();
+      report({ stage: "crlPublished", atMs: nowMs, expiresAtMs });
+    }
+    if (expiresAtMs - nowMs < WARN_BELOW_MS && nowMs - warnedAtMs > HOUR_MS) {
+      warnedAtMs = nowMs;
+      const why = authority === undefined ? "the CA's key is not at hand" : "it could not be renewed";
+      report({ stage: "crlWarning", atMs: nowMs, why, expiresAtMs });
+    }
+    await clock.sleep(CHECK_MS, signal);
+  }
+}

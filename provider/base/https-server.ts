@@ -1,0 +1,123 @@
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { WebSocketServer } from "ws";
+import { CHALLENGE_PATH, VOLUME_KEY_PATH } from "../../core/contract/key-release.ts";
+import { LINK_MESSAGE_LIMIT_BYTES, LINK_PATH } from "../../core/contract/link.ts";
+import type { Clock, Log } from "../../core/ports.ts";
+import { certificateOwner } from "../fleet/certificates.ts";
+import { type Sensor, sensorById } from "../fleet/sensors.ts";
+import type { KeyService } from "../keys/key-service.ts";
+import type { LinkHub } from "../link/link-hub.ts";
+import type { Provider } from "../state/provider.ts";
+import { baseAddress } from "../state/settings.ts";
+import { readBody } from "./http-body.ts";
+
+const BODY_LIMIT_BYTES = 256 * 1024;
+const CONNECTIONS_MAX = 8192;
+const TIMEOUT_MS = 20_000;
+
+/**
+ * Key release and link, on base's tunnel address, for sensors only: TLS 1.3, a client certificate of our CA that is not
+ * revoked, and the address that belongs to it.
+ */
+export async function runHttpsServer(
+  provider: Provider,
+  services: { readonly keys: KeyService; readonly links: LinkHub },
+  ports: { readonly clock: Clock; readonly log: Log },
+  onListening: (reloadCrl: () => Promise<void>) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { paths, settings } = provider;
+  const secureContext = async () => ({
+    ca: await readFile(paths.vpnAuthority),
+    cert: await readFile(paths.httpsCertificate),
+    key: await readFile(paths.httpsKey),
+    crl: await readFile(paths.vpnCrl),
+    minVersion: "TLSv1.3" as const,
+  });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: LINK_MESSAGE_LIMIT_BYTES,
+    perMessageDeflate: false,
+  });
+  const options = {
+    ...(await secureContext()),
+    requestCert: true,
+    rejectUnauthorized: true,
+    headersTimeout: TIMEOUT_MS,
+    requestTimeout: TIMEOUT_MS,
+    maxHeaderSize: 8192,
+  };
+  const server: Server = createServer(options, (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      ports.log("error", `a request failed: ${error instanceof Error ? error.message : String(error)}`);
+      if (response.headersSent) response.destroy();
+      else send(response, 503, { error: "not now" });
+    });
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+
+  const peerOf = (request: IncomingMessage): Sensor | undefined => {
+    const certificate = (request.socket as TLSSocket).getPeerCertificate();
+    const owner = certificateOwner(provider.database, certificate.serialNumber ?? "", ports.clock.nowMs());
+    return owner !== undefined && owner === certificate.subject?.CN ? sensorById(provider.database, owner) : undefined;
+  };
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const sensor = peerOf(request);
+    if (sensor === undefined) return send(response, 403, { error: "the certificate is not good, or not any more" });
+    if (request.method !== "POST") return send(response, 405, { error: "POST is expected" });
+    if (request.url === CHALLENGE_PATH) {
+      request.resume();
+      const challenge = services.keys.challenge(sensor);
+      return challenge === undefined
+        ? send(response, 429, { error: "too many challenges" })
+        : send(response, 200, challenge);
+    }
+    if (request.url !== VOLUME_KEY_PATH) return send(response, 404, { error: "no such path" });
+    const body = await readBody(request, BODY_LIMIT_BYTES);
+    if (body === undefined) return send(response, 413, { error: `a body of at most ${BODY_LIMIT_BYTES} octets` });
+    send(response, 200, services.keys.volumeKey(sensor, sourceOf(request), body));
+  };
+
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const sensor = peerOf(request);
+    const allowed = sensor !== undefined && (sensor.state === "active" || sensor.state === "hold");
+    if (!allowed || request.url !== LINK_PATH || sourceOf(request) !== sensor.address) {
+      socket.on("error", () => {});
+      socket.end(`HTTP/1.1 ${allowed ? "404 Not Found" : "403 Forbidden"}\r\nConnection: close\r\n\r\n`);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => services.links.accept(sensor, webSocket));
+  });
+  server.on("tlsClientError", (error) => ports.log("debug", `TLS refused: ${error.message}`));
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(settings.basePort, baseAddress(settings), resolve);
+  });
+  onListening(async () => server.setSecureContext(await secureContext()));
+  await new Promise<void>((resolve) => {
+    const close = () => {
+      services.links.closeAll();
+      server.close(() => resolve());
+      setTimeout(() => server.closeAllConnections(), 1000).unref();
+    };
+    if (signal.aborted) close();
+    else signal.addEventListener("abort", close, { once: true });
+  });
+  signal.throwIfAborted();
+}
+
+function sourceOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? "";
+}
+
+function send(response: ServerResponse, status: number, json: object): void {
+  const body = JSON.stringify(json);
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}

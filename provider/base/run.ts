@@ -1,0 +1,218 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, type Exec, ExecError, type Log } from "../../core/ports.ts";
+import { runTogether } from "../../core/run-together.ts";
+import type { Secret } from "../../core/secret.ts";
+import { runWebhook } from "../alerts/webhook.ts";
+import type { Authority } from "../ca/authority.ts";
+import { openAuthority } from "../ca/authority.ts";
+import { sensorById } from "../fleet/sensors.ts";
+import { createKeyService } from "../keys/key-service.ts";
+import { createLinkHub } from "../link/link-hub.ts";
+import { openProvider, type Provider, unlockMasterKey } from "../state/provider.ts";
+import { baseAddress, StateError } from "../state/settings.ts";
+import { makeDevices, removeDevices } from "../vpn/devices.ts";
+import { installFirewall, removeFirewall } from "../vpn/firewall.ts";
+import type { ConnectedClient } from "../vpn/management.ts";
+import { renderRouteScript, renderServerConfig, TRANSPORTS, type Transport } from "../vpn/server-config.ts";
+import { runServerProcess, type ServerProcess } from "../vpn/server-process.ts";
+import { askSensors } from "./api-client.ts";
+import { runApiServer } from "./api-server.ts";
+import { runCrlRenewal } from "./crl-renewal.ts";
+import { runHttpsServer } from "./https-server.ts";
+import type { Report } from "./stage.ts";
+
+export interface BaseOptions {
+  readonly stateFolder: string;
+  /** Address that the OpenVPN servers listen on. */
+  readonly listenAddress: string;
+  readonly webhook: { readonly host: string; readonly port: number };
+}
+
+export interface BasePorts {
+  readonly clock: Clock;
+  readonly exec: Exec;
+  readonly log: Log;
+  readonly report: Report;
+}
+
+/** This machine, or this user, can't run base. */
+export class BaseSetupError extends Error {
+  override readonly name = "BaseSetupError";
+}
+
+const CLEAN_UP_MS = 30_000;
+
+/** Base: everything until `signal` aborts, then everything taken away again. Throws the AbortError of `signal` then. */
+export async function runBase(
+  options: BaseOptions,
+  passphrase: Secret,
+  ports: BasePorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const provider = await openProvider(options.stateFolder);
+  try {
+    await refuseSecond(provider, signal);
+    await checkPrograms(ports.exec, signal);
+    const masterKey = await unlockMasterKey(provider.paths, passphrase);
+    const authority = await openAuthority(provider.settings.authorityFolder, passphrase).catch((error: unknown) => {
+      if (error instanceof StateError && error.code === "noState") return undefined; // its folder is elsewhere
+      throw error;
+    });
+    passphrase.wipe();
+    const runFolder = await mkdtemp(join(tmpdir(), "cepa-base-"));
+    try {
+      await serve(options, provider, masterKey, authority, runFolder, ports, signal);
+    } finally {
+      masterKey.wipe();
+      const cleanUp = AbortSignal.timeout(CLEAN_UP_MS);
+      await removeFirewall(ports.exec, cleanUp).catch((error) => ports.log("warning", String(error)));
+      await removeDevices(ports.exec, cleanUp);
+      await rm(runFolder, { recursive: true, force: true });
+      await rm(provider.paths.socket, { force: true });
+      ports.report({ stage: "stopped", atMs: ports.clock.nowMs() });
+    }
+  } finally {
+    provider.database.close();
+  }
+}
+
+async function serve(
+  options: BaseOptions,
+  provider: Provider,
+  masterKey: Secret,
+  authority: Authority | undefined,
+  runFolder: string,
+  ports: BasePorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { settings } = provider;
+  const { clock, exec, report } = ports;
+  await installFirewall(settings, exec, signal);
+  await makeDevices(settings, exec, signal).catch((cause: unknown) => {
+    throw new BaseSetupError(`the tunnel devices could not be made; is /dev/net/tun there? ${String(cause)}`, {
+      cause,
+    });
+  });
+  const servers = await writeServerConfigs(options, provider, runFolder);
+
+  const keys = createKeyService(provider, masterKey, ports);
+  const links = createLinkHub(provider, ports);
+  const clients = new Map<Transport, readonly ConnectedClient[]>();
+  const clientsOf = (sensorId: string) =>
+    TRANSPORTS.flatMap((transport) => clients.get(transport) ?? []).filter((client) => client.sensorId === sensorId);
+
+  const waitingFor = new Set<string>([...TRANSPORTS, "https", "webhook", "api"]);
+  let webhookAddress = "";
+  const up = (what: string) => {
+    if (!waitingFor.delete(what) || waitingFor.size > 0) return;
+    report({
+      stage: "listening",
+      atMs: clock.nowMs(),
+      address: baseAddress(settings),
+      udpPort: settings.listenUdpPort,
+      tcpPort: settings.listenTcpPort,
+      basePort: settings.basePort,
+      webhook: webhookAddress,
+    });
+  };
+  const vpnEvents = {
+    ready: up,
+    clients(transport: Transport, now: readonly ConnectedClient[]) {
+      const before = clients.get(transport) ?? [];
+      clients.set(transport, now);
+      reportChanges(provider, transport, before, now, ports);
+    },
+    ended: (transport: Transport, why: string, restartInMs: number) =>
+      report({ stage: "vpnServerEnded", atMs: clock.nowMs(), transport, why, restartInMs }),
+  };
+  let reloadCrl = async (): Promise<void> => {};
+  const onHttps = (reload: () => Promise<void>) => {
+    reloadCrl = reload;
+    up("https");
+  };
+  const onWebhook = (address: string) => {
+    webhookAddress = address;
+    up("webhook");
+  };
+  await runTogether(signal, [
+    ...servers.map((server) => (jobSignal: AbortSignal) => runServerProcess(server, vpnEvents, ports, jobSignal)),
+    (jobSignal) => runCrlRenewal(provider, authority, ports, () => reloadCrl(), jobSignal),
+    (jobSignal) => runHttpsServer(provider, { keys, links }, ports, onHttps, jobSignal),
+    (jobSignal) => runWebhook(provider, options.webhook, ports, onWebhook, jobSignal),
+    (jobSignal) => runApiServer(provider, { links, clientsOf }, ports, () => up("api"), jobSignal),
+  ]);
+}
+
+async function writeServerConfigs(
+  options: BaseOptions,
+  provider: Provider,
+  runFolder: string,
+): Promise<readonly ServerProcess[]> {
+  const { settings, paths } = provider;
+  const routeScript = join(runFolder, "learn-address");
+  await writeFile(routeScript, renderRouteScript(baseAddress(settings)), { mode: 0o700 });
+  return Promise.all(
+    TRANSPORTS.map(async (transport) => {
+      const configPath = join(runFolder, `${transport}.conf`);
+      const managementSocket = join(runFolder, `${transport}.sock`);
+      const { listenAddress } = options;
+      const config = renderServerConfig({ transport, settings, paths, listenAddress, managementSocket, routeScript });
+      await writeFile(configPath, config, { mode: 0o600 });
+      return { transport, configPath, managementSocket };
+    }),
+  );
+}
+
+function reportChanges(
+  provider: Provider,
+  transport: Transport,
+  before: readonly ConnectedClient[],
+  now: readonly ConnectedClient[],
+  ports: BasePorts,
+): void {
+  const atMs = ports.clock.nowMs();
+  const nameOf = (sensorId: string) => sensorById(provider.database, sensorId)?.name ?? sensorId;
+  const isSame = (a: ConnectedClient, b: ConnectedClient) => a.sensorId === b.sensorId && a.from === b.from;
+  for (const old of before)
+    if (!now.some((client) => client.sensorId === old.sensorId)) {
+      const { sensorId } = old;
+      ports.report({ stage: "vpnDisconnected", atMs, sensor: nameOf(sensorId), sensorId, transport });
+    }
+  for (const client of now)
+    if (!before.some((old) => isSame(old, client))) {
+      const { sensorId, vpnAddress: address, from } = client;
+      ports.report({ stage: "vpnConnected", atMs, sensor: nameOf(sensorId), sensorId, address, transport, from });
+    }
+}
+
+async function refuseSecond(provider: Provider, signal: AbortSignal): Promise<void> {
+  const isThere = await askSensors(provider.paths.socket, AbortSignal.any([signal, AbortSignal.timeout(5000)])).then(
+    () => true,
+    () => false,
+  );
+  signal.throwIfAborted();
+  if (isThere) throw new BaseSetupError(`base runs already for ${provider.paths.folder}`);
+}
+
+const PROGRAMS = [
+  ["openvpn", ["--version"], "openvpn"],
+  ["nft", ["list", "tables"], "nftables"],
+  ["ip", ["-V"], "iproute2"],
+  ["setpriv", ["--version"], "util-linux"],
+] as const;
+
+async function checkPrograms(exec: Exec, signal: AbortSignal): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new BaseSetupError("base needs root: it makes tunnel devices, routes and packet filter rules; use sudo");
+  for (const [program, args, debianPackage] of PROGRAMS)
+    await exec(program, args, signal, { timeoutMs: 10_000 }).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      if (cause instanceof ExecError && cause.status === undefined)
+        throw new BaseSetupError(`${program} can't be run; install it: apt-get install ${debianPackage}`, { cause });
+      throw new BaseSetupError(`${program} does not work here (is CAP_NET_ADMIN missing?): ${String(cause)}`, {
+        cause,
+      });
+    });
+}

@@ -1,0 +1,50 @@
+import type { HealthRecord } from "../../core/contract/health.ts";
+import type { LinkStatus } from "../../core/contract/role.ts";
+import type { Sensor, SensorState } from "../fleet/sensors.ts";
+import type { LiveLink } from "../link/link-hub.ts";
+import type { ConnectedClient } from "../vpn/management.ts";
+
+/** A sensor as `cepa sensor list --json` and base's socket show it. */
+export interface SensorView {
+  readonly name: string;
+  readonly sensorId: string;
+  readonly address: string;
+  readonly state: SensorState;
+  /** There is no TPM behind it yet: the weaker kind, and it is always said. */
+  readonly identity: "software";
+  readonly enrolledAtMs: number | null;
+  readonly luksUuid: string | null;
+  readonly lastSeenAtMs: number | null;
+  readonly lastBootId: string | null;
+  readonly health: HealthRecord | null;
+  readonly linkStatus: LinkStatus | null;
+  /** undefined: base does not run, so it is not known. */
+  readonly live?: {
+    readonly vpn: readonly ConnectedClient[];
+    readonly linkUpSinceMs: number | null;
+  };
+}
+
+export function viewOf(
+  sensor: Sensor,
+  live: { readonly vpn: readonly ConnectedClient[]; readonly link: LiveLink | undefined } | undefined,
+): SensorView {
+  return {
+    name: sensor.name,
+    sensorId: sensor.id,
+    address: sensor.address,
+    state: sensor.state,
+    identity: "software",
+    enrolledAtMs: sensor.enrolledAtMs,
+    luksUuid: sensor.luksUuid,
+    lastSeenAtMs: sensor.lastSeenAtMs,
+    lastBootId: sensor.lastBootId,
+    health: parseStored<HealthRecord>(sensor.lastHealth),
+    linkStatus: parseStored<LinkStatus>(sensor.lastLink),
+    ...(live !== undefined && { live: { vpn: live.vpn, linkUpSinceMs: live.link?.upSinceMs ?? null } }),
+  };
+}
+
+function parseStored<T>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T);
+}

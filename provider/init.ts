@@ -1,0 +1,69 @@
+import { generateKeyPairSync } from "node:crypto";
+import { chmod, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "../core/node/atomic-file.ts";
+import type { Exec } from "../core/ports.ts";
+import { Secret } from "../core/secret.ts";
+import { AUTHORITY_CERTIFICATE, createAuthority, issueServerCertificate } from "./ca/authority.ts";
+import { publishCrl } from "./fleet/certificates.ts";
+import { newKey, sealWithPassphrase, wrap } from "./keys/wrap.ts";
+import { statePaths } from "./state/paths.ts";
+import { COMMAND_LABEL, MASTER_LABEL, openProvider } from "./state/provider.ts";
+import { baseAddress, type ProviderSettings, readSettingsJson, StateError } from "./state/settings.ts";
+import { makeServerKey } from "./vpn/tls-crypt-v2.ts";
+
+/** CN of the OpenVPN servers' certificate: sensors verify it by name. */
+export const VPN_SERVER_NAME = "cepa-base-vpn";
+const HTTPS_SERVER_NAME = "cepa-base";
+
+/** Makes a provider in `folder`, which must not exist or be empty. Throws a StateError, ConfigError or ExecError. */
+export async function initProvider(
+  folder: string,
+  passphrase: Secret,
+  given: ProviderSettings,
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<void> {
+  const paths = statePaths(folder);
+  const settings = readSettingsJson(given);
+  const nowMs = settings.createdAtMs;
+  const there = await readdir(folder).catch((): string[] => []);
+  if (there.includes("settings.json"))
+    throw new StateError("exists", `${folder}: there is a provider here already; nothing was changed`);
+  if (there.length > 0) throw new StateError("exists", `${folder}: is not empty; give --state a new folder`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  for (const name of ["keys", "https", "vpn", "vpn/ccd"]) await mkdir(join(folder, name), { mode: 0o700 });
+
+  await makeServerKey(paths.tlsCryptV2, exec, signal);
+  const authority = await createAuthority(settings.authorityFolder, passphrase, nowMs);
+  const authorityPem = `${authority.certificate.toString("pem")}\n`;
+  await writeFileAtomically(paths.vpnAuthority, authorityPem, 0o644);
+  const vpn = await issueServerCertificate(authority, VPN_SERVER_NAME, [], nowMs);
+  await writeFileAtomically(paths.vpnCertificate, vpn.certificatePem, 0o644);
+  await writeFileAtomically(paths.vpnKey, vpn.keyPem);
+  const address = baseAddress(settings);
+  const https = await issueServerCertificate(authority, HTTPS_SERVER_NAME, [{ type: "ip", value: address }], nowMs);
+  await writeFileAtomically(paths.httpsCertificate, https.certificatePem, 0o644);
+  await writeFileAtomically(paths.httpsKey, https.keyPem);
+
+  const masterKey = newKey();
+  await writeFileAtomically(paths.masterKey, await sealWithPassphrase(passphrase, masterKey, MASTER_LABEL));
+  const command = generateKeyPairSync("ed25519");
+  const der = new Secret(command.privateKey.export({ format: "der", type: "pkcs8" }));
+  await writeFileAtomically(paths.commandKey, wrap(masterKey, der, COMMAND_LABEL));
+  der.wipe();
+  masterKey.wipe();
+  const publicPem = command.publicKey.export({ format: "pem", type: "spki" });
+  await writeFileAtomically(paths.commandPublicKey, publicPem, 0o644);
+
+  // Last: a folder without settings is not a provider.
+  await writeFileAtomically(paths.settings, `${JSON.stringify(settings, undefined, 2)}\n`);
+  const provider = await openProvider(folder);
+  try {
+    await publishCrl(provider.database, authority, paths.vpnCrl, nowMs);
+    provider.audit.append({ atMs: nowMs, who: "base", action: "init", detail: { authority: AUTHORITY_CERTIFICATE } });
+  } finally {
+    provider.database.close();
+  }
+}

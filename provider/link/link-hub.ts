@@ -1,0 +1,96 @@
+import type { WebSocket } from "ws";
+import type { HealthRecord } from "../../core/contract/health.ts";
+import type { SensorEvent } from "../../core/contract/role.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { Report } from "../base/stage.ts";
+import { type Sensor, sensorById } from "../fleet/sensors.ts";
+import type { Provider } from "../state/provider.ts";
+import { LinkError, SensorLink } from "./sensor-link.ts";
+import { recordEvent, recordHeartbeat } from "./sensor-records.ts";
+
+export interface LiveLink {
+  readonly upSinceMs: number;
+  readonly bootId: string | null;
+  readonly lastHeartbeatAtMs: number | null;
+  readonly health: HealthRecord | null;
+}
+
+export interface LinkHub {
+  /** A WebSocket of a sensor whose certificate and address were checked. A live link of the same sensor gives way. */
+  accept(sensor: Sensor, socket: WebSocket): void;
+  /** Throws a LinkError when the sensor has no link. */
+  linkOf(sensorId: string): SensorLink;
+  live(sensorId: string): LiveLink | undefined;
+  counters(): { readonly replaced: number; readonly eventRepeats: number; readonly heartbeatsTooLong: number };
+  closeAll(): void;
+}
+
+export function createLinkHub(provider: Provider, ports: { readonly clock: Clock; readonly report: Report }): LinkHub {
+  const { database } = provider;
+  const links = new Map<string, { readonly link: SensorLink; live: LiveLink }>();
+  const counters = { replaced: 0, eventRepeats: 0, heartbeatsTooLong: 0 };
+
+  const accept = (sensor: Sensor, socket: WebSocket) => {
+    const { clock, report } = ports;
+    const about = { sensor: sensor.name, sensorId: sensor.id };
+    const before = links.get(sensor.id);
+    const link: SensorLink = new SensorLink(socket, sensor.id, {
+      hello(message) {
+        update({ bootId: String(message.bootId) });
+        report({ stage: "linkUp", atMs: clock.nowMs(), ...about, replacedAnother: before !== undefined });
+      },
+      heartbeat(message) {
+        const nowMs = clock.nowMs();
+        if (!recordHeartbeat(database, sensor.id, message, nowMs)) counters.heartbeatsTooLong++;
+        update({ lastHeartbeatAtMs: nowMs, health: message.health });
+      },
+      event(message) {
+        const nowMs = clock.nowMs();
+        const enrolled = sensorById(database, sensor.id) ?? sensor;
+        const event = recordEvent(database, enrolled, message, nowMs);
+        if (event === undefined) counters.eventRepeats++;
+        else report({ stage: "event", atMs: nowMs, ...about, event: describeEvent(event) });
+      },
+      closed(why) {
+        if (links.get(sensor.id)?.link === link) links.delete(sensor.id);
+        report({ stage: "linkDown", atMs: clock.nowMs(), ...about, why });
+      },
+    });
+    const entry = { link, live: { upSinceMs: clock.nowMs(), bootId: null, lastHeartbeatAtMs: null, health: null } };
+    const update = (change: Partial<LiveLink>) => {
+      (entry as { live: LiveLink }).live = { ...entry.live, ...change } as LiveLink;
+    };
+    links.set(sensor.id, entry);
+    if (before !== undefined) {
+      counters.replaced++;
+      before.link.close("another link of the same sensor came");
+    }
+  };
+
+  return {
+    accept,
+    linkOf(sensorId) {
+      const entry = links.get(sensorId);
+      if (entry === undefined) throw new LinkError("notConnected", "the sensor has no link to base now");
+      return entry.link;
+    },
+    live: (sensorId) => links.get(sensorId)?.live,
+    counters: () => ({ ...counters }),
+    closeAll() {
+      for (const { link } of links.values()) link.close("base is stopping");
+    },
+  };
+}
+
+function describeEvent(event: SensorEvent): string {
+  switch (event.name) {
+    case "storeFormatted":
+      return `/nsm formatted, LUKS UUID ${event.luksUuid}`;
+    case "storeOpened":
+      return `/nsm opened, LUKS UUID ${event.luksUuid}`;
+    case "emergencySent":
+      return `emergency message ${event.bootCounter}/${event.sequence} sent`;
+    default:
+      return `event ${String((event as { name: unknown }).name).slice(0, 40)}`;
+  }
+}

@@ -1,0 +1,53 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { SensorMessage } from "../../core/contract/link.ts";
+import type { SensorEvent } from "../../core/contract/role.ts";
+import { recordLuksUuid, type Sensor } from "../fleet/sensors.ts";
+import { inTransaction } from "../state/database.ts";
+
+const HEALTH_LIMIT_CHARACTERS = 64 * 1024;
+const EVENT_LIMIT_CHARACTERS = 4096;
+/** Events kept of one sensor; a spool never sends again what is this far back. */
+const EVENTS_KEPT = 10_000;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** False: too long to be kept; then only the time is. */
+export function recordHeartbeat(
+  database: DatabaseSync,
+  sensorId: string,
+  message: Extract<SensorMessage, { type: "heartbeat" }>,
+  nowMs: number,
+): boolean {
+  const health = JSON.stringify(message.health ?? null);
+  const link = JSON.stringify(message.link ?? null);
+  const kept = health.length <= HEALTH_LIMIT_CHARACTERS && link.length <= HEALTH_LIMIT_CHARACTERS;
+  if (kept)
+    database
+      .prepare("update sensors set last_seen_at_ms = ?, last_health = ?, last_link = ? where id = ?")
+      .run(nowMs, health, link, sensorId);
+  else database.prepare("update sensors set last_seen_at_ms = ? where id = ?").run(nowMs, sensorId);
+  return kept;
+}
+
+/** Stores an event unless it was already; undefined: a repeat, or nothing that can be kept. */
+export function recordEvent(
+  database: DatabaseSync,
+  sensor: Pick<Sensor, "id" | "enrolment">,
+  message: Extract<SensorMessage, { type: "event" }>,
+  nowMs: number,
+): SensorEvent | undefined {
+  const text = JSON.stringify(message.event ?? null);
+  if (text.length > EVENT_LIMIT_CHARACTERS || typeof message.event?.name !== "string") return undefined;
+  return inTransaction(database, () => {
+    const { changes } = database
+      .prepare("insert or ignore into events values (?, ?, ?, ?, ?)")
+      .run(sensor.id, sensor.enrolment, message.id, nowMs, text);
+    if (changes === 0) return undefined;
+    database
+      .prepare("delete from events where sensor_id = ? and enrolment = ? and spool_id < ?")
+      .run(sensor.id, sensor.enrolment, message.id - EVENTS_KEPT);
+    const event = message.event;
+    const isStore = event.name === "storeFormatted" || event.name === "storeOpened";
+    if (isStore && UUID.test(String(event.luksUuid))) recordLuksUuid(database, sensor.id, event.luksUuid);
+    return event;
+  });
+}

@@ -1,0 +1,96 @@
+import { chmodSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+
+const SCHEMA_VERSION = 1;
+const BUSY_TIMEOUT_MS = 10_000;
+
+const SCHEMA = `
+create table sensors (
+  id text primary key,
+  name text not null unique,
+  address text not null unique,
+  state text not null check (state in ('pending', 'active', 'hold', 'revoked')),
+  added_at_ms integer not null,
+  enrolled_at_ms integer,
+  -- counts certificates given: what a box says is of one enrolment
+  enrolment integer not null default 0,
+  certificate_serial text,
+  -- S_base under the sensor's own wrapping key, and that under the master key
+  wrapped_share blob,
+  wrapped_wrapping_key blob,
+  -- UUID of the store's LUKS header; once known, base never says format again
+  luks_uuid text,
+  emergency_key_id integer not null default 0,
+  config_number integer not null default 0,
+  last_seen_at_ms integer,
+  last_boot_id text,
+  last_health text,
+  last_link text
+) strict;
+create table certificates (
+  serial text primary key,
+  sensor_id text not null references sensors (id),
+  issued_at_ms integer not null,
+  not_after_ms integer not null,
+  revoked_at_ms integer,
+  pem text not null
+) strict;
+create table emergency_keys (
+  sensor_id text not null references sensors (id),
+  key_id integer not null,
+  public_key_pem text not null,
+  added_at_ms integer not null,
+  retired_at_ms integer,
+  primary key (sensor_id, key_id)
+) strict;
+create table events (
+  sensor_id text not null references sensors (id),
+  enrolment integer not null,
+  spool_id integer not null,
+  received_at_ms integer not null,
+  event text not null,
+  primary key (sensor_id, enrolment, spool_id)
+) strict;
+create table alerts (
+  id integer primary key,
+  sensor_id text not null references sensors (id),
+  key_id integer not null,
+  boot_counter integer not null,
+  sequence integer not null,
+  received_at_ms integer not null,
+  sender text not null,
+  message blob not null,
+  unique (sensor_id, key_id, boot_counter, sequence)
+) strict;
+create table alert_counters (name text primary key, count integer not null) strict;
+create table audit_head (one integer primary key check (one = 1), entries integer not null, hash text not null) strict;
+insert into audit_head values (1, 0, '${"0".repeat(64)}');
+`;
+
+/** Opens the provider's database; several processes may. Makes it when it is new. */
+export function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
+  chmodSync(path, 0o600);
+  const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
+  if (version === 0) inTransaction(database, () => database.exec(`${SCHEMA}; pragma user_version = ${SCHEMA_VERSION}`));
+  else if (version > SCHEMA_VERSION) {
+    database.close();
+    throw new Error(`${path}: made by a later version of cepa (schema ${version}, known: ${SCHEMA_VERSION})`);
+  }
+  return database;
+}
+
+/** Everything in `body` or nothing; no other process writes meanwhile. */
+export function inTransaction<T>(database: DatabaseSync, body: () => T): T {
+  database.exec("begin immediate");
+  try {
+    const result = body();
+    database.exec("commit");
+    return result;
+  } catch (error) {
+    database.exec("rollback");
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { DatabaseSync } from "node:sqlite";
+import type { Secret } from "../../core/secret.ts";
+import { type AuditLog, openAuditLog } from "../audit/audit-log.ts";
+import { openWithPassphrase, unwrap } from "../keys/wrap.ts";
+import { openDatabase } from "./database.ts";
+import { type StatePaths, statePaths } from "./paths.ts";
+import { type ProviderSettings, readSettings, StateError } from "./settings.ts";
+
+export const MASTER_LABEL = "cepa-master-key";
+export const COMMAND_LABEL = "cepa-command-key";
+
+/** A provider's state folder, opened. Without the passphrase nothing secret can be read. */
+export interface Provider {
+  readonly paths: StatePaths;
+  readonly settings: ProviderSettings;
+  readonly database: DatabaseSync;
+  readonly audit: AuditLog;
+}
+
+/** Throws a StateError when there is none. The caller closes `database`. */
+export async function openProvider(folder: string): Promise<Provider> {
+  const settings = await readSettings(folder);
+  const paths = statePaths(folder);
+  const database = openDatabase(paths.database);
+  return { paths, settings, database, audit: openAuditLog(paths.auditLog, database) };
+}
+
+/** The key that wraps every other. Throws a StateError. */
+export async function unlockMasterKey(paths: StatePaths, passphrase: Secret): Promise<Secret> {
+  const text = await readFile(paths.masterKey, "utf8").catch((cause: Error) => {
+    throw new StateError("damaged", `${paths.masterKey}: ${cause.message}`, { cause });
+  });
+  const key = await openWithPassphrase(passphrase, text, MASTER_LABEL);
+  if (key === undefined)
+    throw new StateError("wrongPassphrase", `${paths.folder}: the passphrase is not this provider's`);
+  return key;
+}
+
+/** Base's Ed25519 key: signs commands and sensors' configurations. Throws a StateError. */
+export async function openCommandKey(paths: StatePaths, masterKey: Secret): Promise<KeyObject> {
+  const der = unwrap(masterKey, await readFile(paths.commandKey), COMMAND_LABEL);
+  if (der === undefined) throw new StateError("damaged", `${paths.commandKey}: not under this provider's master key`);
+  try {
+    return createPrivateKey({ key: Buffer.from(der.reveal()), format: "der", type: "pkcs8" });
+  } finally {
+    der.wipe();
+  }
+}

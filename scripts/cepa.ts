@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+import { runAlertsCommand } from "./alerts-command.ts";
+import { runAuditCommand } from "./audit-command.ts";
+import { runBaseCommand } from "./base-command.ts";
+import { runFlashCommand } from "./flash-command.ts";
+import { runImageCommand } from "./image-command.ts";
+import { runInitCommand } from "./init-command.ts";
+import { runPcapCommand } from "./pcap-command.ts";
+import { runQueryCommand } from "./query-command.ts";
+import { runSensorCommand } from "./sensor-command.ts";
+
+const USAGE = `usage: cepa COMMAND …
+
+  init           make a provider: certificate authority, keys, settings
+  image build    build the disk image of a sensor
+  sensor         add, list, show, hold and release sensors
+  flash          write the image and one sensor's identity on a disk
+  base run       run base: the VPN, key release, the link, the alert inbox
+  query          ask a sensor's session store in SQL
+  pcap           fetch full content from a sensor
+  alerts         emergency messages that sensors have sent
+  audit verify   check that the audit log is whole
+
+cepa COMMAND --help says more. Commands that know a provider take --state DIR, else CEPA_STATE, else
+~/.local/share/cepa. Exit status: 0 done, 1 failed, 2 not understood.
+`;
+
+type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  init: runInitCommand,
+  image: runImageCommand,
+  sensor: runSensorCommand,
+  flash: runFlashCommand,
+  base: runBaseCommand,
+  query: runQueryCommand,
+  pcap: runPcapCommand,
+  alerts: runAlertsCommand,
+  audit: runAuditCommand,
+};
+
+async function main(): Promise<number> {
+  const [name, ...args] = process.argv.slice(2);
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    (name === undefined ? process.stderr : process.stdout).write(USAGE);
+    return name === undefined ? 2 : 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`cepa: there is no command ${JSON.stringify(name)}\n${USAGE}`);
+    return 2;
+  }
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new DOMException("stopped by a signal", "AbortError"));
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  try {
+    return await command(args, stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted) return 130;
+    process.stderr.write(`cepa ${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+void main().then((status) => {
+  process.exitCode = status;
+});

@@ -1,0 +1,132 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { Secret } from "../core/secret.ts";
+
+/** Arguments that a command does not understand: exit status 2, with its usage. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export const STATE_HELP = `  --state DIR              the provider's folder (else CEPA_STATE, else ~/.local/share/cepa)`;
+export const PASSPHRASE_HELP = `  --passphrase-file FILE   its first line is the provider's passphrase (else CEPA_PASSPHRASE_FILE, else asked for)`;
+
+export function stateFolder(option: string | undefined): string {
+  return resolve(option ?? process.env.CEPA_STATE ?? join(homedir(), ".local/share/cepa"));
+}
+
+/**
+ * Runs `body` with the arguments parsed by `options`; `--help` prints `usage`, a UsageError or arguments that don't parse
+ * give exit status 2.
+ */
+export async function runParsed<T extends ParseArgsOptionsConfig>(
+  usage: string,
+  args: readonly string[],
+  options: T,
+  body: (values: ParsedValues<T>, positionals: readonly string[]) => Promise<number>,
+): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  try {
+    const parsed = parse(args, options);
+    return await body(parsed.values, parsed.positionals);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n${usage}`);
+    return 2;
+  }
+}
+
+function parse<T extends ParseArgsOptionsConfig>(args: readonly string[], options: T) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+type ParsedValues<T extends ParseArgsOptionsConfig> = ReturnType<typeof parse<T>>["values"];
+
+/** The provider's passphrase: from a file's first line, or asked for without an echo (twice when it is new). */
+export async function readPassphrase(file: string | undefined, isNew = false): Promise<Secret> {
+  const path = file ?? process.env.CEPA_PASSPHRASE_FILE;
+  if (path !== undefined) {
+    const bytes = await readFile(path).catch((cause: Error) => {
+      throw new Error(`passphrase file ${path}: ${cause.message}`, { cause });
+    });
+    const end = bytes.indexOf(10);
+    const line = Uint8Array.from(end < 0 ? bytes : bytes.subarray(0, end));
+    bytes.fill(0);
+    return longEnough(line, path);
+  }
+  if (!process.stdin.isTTY)
+    throw new UsageError("no passphrase: give --passphrase-file FILE, set CEPA_PASSPHRASE_FILE, or run on a terminal");
+  const first = longEnough(await askHidden("passphrase: "), "the passphrase");
+  if (!isNew) return first;
+  const second = new Secret(await askHidden("once more: "));
+  if (!first.equals(second)) throw new Error("the two passphrases differ; nothing was done");
+  second.wipe();
+  return first;
+}
+
+function longEnough(bytes: Uint8Array, what: string): Secret {
+  if (bytes.length < 8) throw new Error(`${what}: a passphrase has at least 8 octets`);
+  return new Secret(bytes);
+}
+
+function askHidden(prompt: string): Promise<Uint8Array> {
+  const input = process.stdin;
+  process.stderr.write(prompt);
+  input.setRawMode(true);
+  input.resume();
+  const typed: number[] = [];
+  return new Promise((done, reject) => {
+    const finish = (error?: Error) => {
+      input.off("data", onData);
+      input.setRawMode(false);
+      input.pause();
+      process.stderr.write("\n");
+      if (error === undefined) done(Uint8Array.from(typed));
+      else reject(error);
+      typed.fill(0);
+    };
+    const onData = (chunk: Buffer) => {
+      for (const octet of chunk) {
+        if (octet === 13 || octet === 10) return finish();
+        if (octet === 3) return finish(new Error("stopped"));
+        if (octet === 127 || octet === 8) typed.pop();
+        else typed.push(octet);
+      }
+    };
+    input.on("data", onData);
+  });
+}
+
+/** Rows as aligned columns under their names. */
+export function renderTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map((column, i) => Math.max(column.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return [columns, ...rows].map((row) => `${line(row)}\n`).join("");
+}
+
+/** Text from a sensor for a terminal: control characters are shown, not obeyed. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** Now against a time, for people: `12 s ago`. */
+export function ago(atMs: number | null, nowMs: number): string {
+  if (atMs === null) return "never";
+  const seconds = Math.max(0, Math.round((nowMs - atMs) / 1000));
+  if (seconds < 120) return `${seconds} s ago`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
+}

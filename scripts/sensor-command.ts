@@ -1,0 +1,161 @@
+import { askSensors, BaseError } from "../provider/base/api-client.ts";
+import { type SensorView, viewOf } from "../provider/base/status.ts";
+import { addSensor, changeHold, listSensors, type SensorState, sensorByName } from "../provider/fleet/sensors.ts";
+import { openProvider, type Provider } from "../provider/state/provider.ts";
+import { parseSubnet } from "../provider/vpn/subnet.ts";
+import { ago, printable, renderTable, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
+import { operatorName } from "./operator.ts";
+
+const USAGE = `usage: cepa sensor add NAME | list | show NAME | hold NAME | release NAME [options]
+
+  add NAME      a new sensor: id and VPN address; cepa flash makes a box of it
+  list          every sensor, live when base runs
+  show NAME     one sensor, with the health record of its last heartbeat
+  hold NAME     no key for it until a person releases it
+  release NAME  ends a hold
+
+${STATE_HELP}
+  --json                   as JSON
+`;
+
+const STATE_WORDS: Readonly<Record<SensorState, string>> = {
+  pending: "added, not flashed yet",
+  active: "active",
+  hold: "on hold: gets no key",
+  revoked: "revoked",
+};
+
+export function runSensorCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const options = { state: { type: "string" }, json: { type: "boolean" } } as const;
+  return runParsed(USAGE, args, options, async (values, [action, name, ...more]) => {
+    if (action === undefined || more.length > 0) throw new UsageError("cepa sensor: expected one action");
+    if ((action === "list") !== (name === undefined))
+      throw new UsageError(`cepa sensor ${action}: ${action === "list" ? "takes no name" : "NAME is missing"}`);
+    if (!["add", "list", "show", "hold", "release"].includes(action))
+      throw new UsageError(`cepa sensor: no action ${JSON.stringify(action)}`);
+    const provider = await openProvider(stateFolder(values.state));
+    try {
+      if (action === "list") return await list(provider, values.json === true, signal);
+      return await one(provider, action, name ?? "", values.json === true, signal);
+    } finally {
+      provider.database.close();
+    }
+  });
+}
+
+async function list(provider: Provider, json: boolean, signal: AbortSignal): Promise<number> {
+  const { views, running } = await readViews(provider, signal);
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ baseRuns: running, sensors: views })}\n`);
+    return 0;
+  }
+  const nowMs = Date.now();
+  const rows = views.map((view) => [
+    view.name,
+    view.sensorId,
+    view.address,
+    STATE_WORDS[view.state],
+    running ? vpnWords(view) : "?",
+    running ? (view.live?.linkUpSinceMs == null ? "down" : "up") : "?",
+    ago(view.lastSeenAtMs, nowMs),
+    "software: weaker",
+  ]);
+  process.stdout.write(renderTable(["NAME", "ID", "ADDRESS", "STATE", "VPN", "LINK", "SEEN", "IDENTITY"], rows));
+  if (!running) process.stderr.write("base does not run: what is live is not known\n");
+  return 0;
+}
+
+async function one(
+  provider: Provider,
+  action: string,
+  name: string,
+  json: boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  const { database, settings, audit } = provider;
+  const record = (what: string, sensorId: string) =>
+    audit.append({ atMs: Date.now(), who: operatorName(), action: what, sensorId, detail: { name } });
+  if (action === "add") {
+    const sensor = addSensor(database, name, parseSubnet(settings.vpnSubnet), Date.now());
+    record("sensorAdd", sensor.id);
+    process.stdout.write(
+      json
+        ? `${JSON.stringify(viewOf(sensor, undefined))}\n`
+        : `${name}: id ${sensor.id}, VPN address ${sensor.address}\nnext: cepa flash --sensor ${name} IMAGE DEVICE\n`,
+    );
+    return 0;
+  }
+  if (action === "hold" || action === "release") {
+    const sensor = changeHold(database, name, action === "hold" ? "hold" : "active");
+    record(action === "hold" ? "hold" : "release", sensor.id);
+    process.stdout.write(
+      json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: ${STATE_WORDS[sensor.state]}\n`,
+    );
+    return 0;
+  }
+  sensorByName(database, name);
+  const { views, running } = await readViews(provider, signal);
+  const view = views.find((candidate) => candidate.name === name);
+  if (view === undefined) throw new Error(`${name}: gone meanwhile`);
+  process.stdout.write(json ? `${JSON.stringify(view)}\n` : renderView(view, running));
+  return 0;
+}
+
+async function readViews(provider: Provider, signal: AbortSignal) {
+  try {
+    return { views: (await askSensors(provider.paths.socket, signal)).sensors, running: true };
+  } catch (error) {
+    if (!(error instanceof BaseError) || error.code !== "notRunning") throw error;
+    return { views: listSensors(provider.database).map((sensor) => viewOf(sensor, undefined)), running: false };
+  }
+}
+
+function vpnWords(view: SensorView): string {
+  return view.live?.vpn.map((client) => client.transport.toUpperCase()).join("+") || "down";
+}
+
+function renderView(view: SensorView, running: boolean): string {
+  const nowMs = Date.now();
+  const { health } = view;
+  const percent = (part: number, whole: number) => `${Math.round((100 * part) / Math.max(whole, 1))} %`;
+  const lines: [string, string][] = [
+    ["name", view.name],
+    ["id", view.sensorId],
+    ["state", STATE_WORDS[view.state]],
+    ["identity", "software identity: weaker (no TPM)"],
+    ["VPN", `${view.address}, ${running ? vpnWords(view) : "not known: base does not run"}`],
+    ["link", view.live?.linkUpSinceMs == null ? "down" : `up since ${new Date(view.live.linkUpSinceMs).toISOString()}`],
+    ["last heartbeat", ago(view.lastSeenAtMs, nowMs)],
+    ["store", view.luksUuid === null ? "not formatted yet, as far as base knows" : `LUKS ${view.luksUuid}`],
+  ];
+  if (health !== null) {
+    const { capture, vault, phoneHome } = health;
+    lines.push(
+      ["image", health.imageVersion],
+      ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
+      ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
+      ...health.disks.map((disk): [string, string] => [
+        `disk ${disk.mount}`,
+        `${percent(disk.usedBytes, disk.sizeBytes)} used`,
+      ]),
+      ["key and /nsm", vault === null ? "the vault does not answer" : `${vault.state}: ${vault.detail}`],
+      [
+        "capture",
+        capture === null
+          ? "does not answer"
+          : `${capture.state}, ${capture.frames} frames, ${capture.analyserDrops + capture.writerDrops} dropped, ` +
+            `${capture.sessions} sessions (${capture.sessionsFlat} as flat as encryption)`,
+      ],
+      [
+        "GPS",
+        phoneHome === null
+          ? "does not answer"
+          : phoneHome.fix === null
+            ? phoneHome.gps
+            : `${phoneHome.fix.latitudeDeg.toFixed(6)}, ${phoneHome.fix.longitudeDeg.toFixed(6)}, ${ago(phoneHome.fix.atMs, nowMs)}`,
+      ],
+      ["modem", phoneHome?.modem ?? "does not answer"],
+    );
+  }
+  return lines.map(([key, value]) => `${key.padEnd(16)}${printable(value)}\n`).join("");
+}
