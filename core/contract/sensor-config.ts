@@ -57,7 +57,8 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     ringSizeBytes: 64 * MIB,
   },
   session: { maxSessions: 100_000, idleTcpMs: 5 * MINUTE_MS, idleOtherMs: MINUTE_MS, activeMs: MINUTE_MS },
-  entropy: { sampleBytes: 4096, offsetBytes: 256, leastRestBytes: 256 },
+  // past the part of a handshake that is in clear: with an offset of 256 the padding of a TLS ClientHello is in the sample
+  entropy: { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256 },
   link: { heartbeatMs: 30 * SECOND_MS },
   phoneHome: {
     gpsPath: "/dev/cepa/gps",
