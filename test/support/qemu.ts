@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { copyFile, mkdir, open, readFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { Qmp } from "./qmp.ts";
 import { SpanSocket } from "./span-socket.ts";
@@ -65,6 +65,7 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
   const { folder } = options;
   await mkdir(folder, { recursive: true });
   await copyFile(FIRMWARE_VARIABLES, `${folder}/firmware.vars`);
+  await rm(consoleFile(folder), { force: true });
   const args = qemuArguments(options);
   const errors = await open(`${folder}/qemu.log`, "w");
   const program = options.networkNamespace === undefined ? "qemu-system-x86_64" : "nsenter";
@@ -82,10 +83,12 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
   }).finally(() => {
     running = false;
     signal.removeEventListener("abort", cutPower);
+    process.off("exit", cutPower);
   });
   ended.catch(() => {});
   const cutPower = () => child.kill("SIGKILL");
   signal.addEventListener("abort", cutPower, { once: true });
+  process.once("exit", cutPower); // a test that throws leaves no machine behind
   await errors.close();
   const endedEarly = ended.then(async () => {
     throw new Error(`QEMU ended: ${await readFile(`${folder}/qemu.log`, "utf8")}`);
