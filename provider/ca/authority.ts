@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createSecureContext } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { Secret } from "../../core/secret.ts";
@@ -171,16 +172,18 @@ export async function issueCrl(authority: Authority, revoked: readonly Revocatio
     },
     webcrypto as Crypto,
   );
-  const pem = `${crl.toString("pem")}\n`;
-  if (!(await new x509.X509Crl(pem).verify({ publicKey: authority.certificate }, webcrypto as Crypto)))
+  // The label of RFC 7468, section 6; the library's own is not what OpenSSL reads.
+  const pem = `${x509.PemConverter.encode(crl.rawData, "X509 CRL")}\n`;
+  if (!(await crl.verify({ publicKey: authority.certificate }, webcrypto as Crypto)))
     throw new Error("the CRL that was just signed does not verify");
+  createSecureContext({ crl: pem }); // throws when OpenSSL can't read it: OpenVPN would refuse every sensor
   return pem;
 }
 
 /** When the CRL in `pem` runs out, Unix milliseconds; 0 when it can't be read. */
 export function crlExpiryMs(pem: string): number {
   try {
-    return new x509.X509Crl(pem).nextUpdate?.getTime() ?? 0;
+    return new x509.X509Crl(x509.PemConverter.decodeFirst(pem)).nextUpdate?.getTime() ?? 0;
   } catch {
     return 0;
   }
