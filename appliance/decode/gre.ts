@@ -1,5 +1,5 @@
 import { layerOfEtherType } from "./ethertype.ts";
-import { DONE, ETHERNET, IP, type Layer, MALFORMED, PPP, TRUNCATED } from "./layer.ts";
+import { DONE, ETHERNET, IEEE80211, IP, type Layer, MALFORMED, PPP, TRUNCATED } from "./layer.ts";
 import type { Packet } from "./packet.ts";
 
 const GRE_HEADER_BYTES = 4;
@@ -30,6 +30,7 @@ export function decodeGre(packet: Packet): Layer {
   if (etherType === 0x88be && (flags & SEQUENCE_BIT) === 0) return ETHERNET; // ERSPAN I has no header of its own
   if (etherType === 0x6559) return DONE; // frame relay
   if (etherType === 0x880b) return PPP;
+  if ((etherType & 0xfe0f) === 0x8200) return IEEE80211; // Aruba's access points, 0x8200 to 0x83f0
   if (etherType === 0 || etherType === 0x0021) return IP;
   return layerOfEtherType(etherType);
 }

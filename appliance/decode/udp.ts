@@ -22,7 +22,18 @@ export function decodeUdp(packet: Packet): Layer {
   packet.skip(HEADER_BYTES);
   packet.markPayload();
   const tunnel = layerOfPort(packet.destinationPort);
-  return tunnel === DONE ? layerOfPort(packet.sourcePort) : tunnel;
+  if (tunnel !== DONE) return tunnel;
+  const answer = layerOfPort(packet.sourcePort);
+  return answer === DONE && looksLikeGtpU(packet) ? GTP_U : answer;
+}
+
+/** 3GPP TS 29.281, section 5.1, on any port: version 1, a G-PDU, and a length that is just right. */
+function looksLikeGtpU(packet: Packet): boolean {
+  return (
+    packet.has(16) &&
+    (packet.uint16At(0) & 0xf8ff) === 0x30ff &&
+    packet.uint16At(2) + 8 === packet.wireBytes()
+  );
 }
 
 /** IANA service names and port numbers; 8472 is Linux's default for VXLAN from before there was a number. */

@@ -14,6 +14,9 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
+/** "PRI * HTTP/2.0" opens HTTP/2 (RFC 9113, section 3.4), and is no request. */
+const HTTP2_PREFACE = "PRI";
+
 /** One request as it stands in the bytes, a byte a character (latin1). */
 export interface HttpRequest {
   readonly method: string;
@@ -65,7 +68,7 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
   while (targetStart < textEnd && bytes[targetStart] === SPACE) targetStart++;
   let targetEnd = versionAt ?? textEnd;
   while (targetEnd > targetStart && bytes[targetEnd - 1] === SPACE) targetEnd--;
-  if (targetEnd <= targetStart) return undefined;
+  if (targetEnd <= targetStart || method === HTTP2_PREFACE) return undefined;
   const uri = text(bytes, targetStart, Math.min(targetEnd, targetStart + TARGET_MAX_BYTES));
   const known = METHODS.has(method.toUpperCase());
   if (versionAt === undefined && !(known && looksLikeTarget(method, uri))) return undefined;

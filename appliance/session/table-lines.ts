@@ -66,6 +66,6 @@ function renderRatio(value: number | null): string {
   return value === null ? "-" : value.toFixed(2);
 }
 
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
