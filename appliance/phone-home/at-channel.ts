@@ -4,6 +4,8 @@ import { LineSplitter } from "./line-splitter.ts";
 
 const SILENCE_MS = 300;
 const DRAIN_MOST_MS = 5_000;
+/** Asks for the form of errors: 3GPP TS 27.007, section 9.1. */
+const PROBE = "AT+CMEE?";
 const PROBE_TIMEOUT_MS = 2_000;
 const PROBES_MAX = 3;
 const PROMPT_TIMEOUT_MS = 10_000;
@@ -68,7 +70,7 @@ export class AtChannel {
   /** The lines of the answer, without the final OK. Throws a ModemError, or AbortError. */
   async command(command: string, timeoutMs: number, signal: AbortSignal): Promise<string[]> {
     await this.#settle(signal);
-    await this.#line.write(`${command}\r`, signal);
+    await this.#write(`${command}\r`, signal);
     return this.#readAnswer(command, timeoutMs, signal);
   }
 
@@ -79,7 +81,7 @@ export class AtChannel {
     this.#expectsPrompt = true;
     this.#mayBeAtPrompt = true;
     try {
-      await this.#line.write(`${command}\r`, signal);
+      await this.#write(`${command}\r`, signal);
       for (const untilMs = this.#clock.monotonicMs() + PROMPT_TIMEOUT_MS; ; ) {
         const heard = await this.#next(untilMs, signal);
         if (heard === undefined) throw this.#timedOut(command);
@@ -89,7 +91,7 @@ export class AtChannel {
     } finally {
       this.#expectsPrompt = false;
     }
-    await this.#line.write(`${pdu}${END_OF_MESSAGE}`, signal);
+    await this.#write(`${pdu}${END_OF_MESSAGE}`, signal);
     return this.#readAnswer(command, timeoutMs, signal);
   }
 
@@ -126,31 +128,21 @@ export class AtChannel {
     return new ModemError("silent", `${command}: no answer in time`);
   }
 
-  /** After a time-out: silence, then a probe that is answered once and by nothing else. */
+  /**
+   * After a time-out: silence, then a probe whose answer looks like no other. A modem works on one command after the
+   * other, so that a late answer comes before that of the probe.
+   */
   async #settle(signal: AbortSignal): Promise<void> {
     if (!this.#inDoubt) {
-      this.#queue = this.#queue.filter((heard) => {
-        if ("line" in heard) this.#note(heard.line);
-        return "gone" in heard;
-      });
+      for (const heard of this.#queue) if ("line" in heard) this.#note(heard.line);
+      this.#queue = this.#queue.filter((heard) => "gone" in heard);
       return;
     }
-    for (let probe = 0; probe < PROBES_MAX; probe++) {
+    for (let probe = 1; probe <= PROBES_MAX; probe++) {
       await this.#drain(signal);
-      if (this.#mayBeAtPrompt) await this.#line.write(ESCAPE, signal); // else the probe would be sent as a message
-      await this.#line.write("AT\r", signal);
-      const untilMs = this.#clock.monotonicMs() + PROBE_TIMEOUT_MS;
-      let answered = false;
-      for (
-        let heard = await this.#next(untilMs, signal);
-        heard !== undefined;
-        heard = await this.#next(untilMs, signal)
-      )
-        if ("line" in heard && parseFinalResult(heard.line) !== undefined) {
-          answered = true;
-          break;
-        }
-      if (answered && (await this.#drain(signal)) === 0) {
+      if (this.#mayBeAtPrompt) await this.#write(ESCAPE, signal); // else the probe would be sent as a message
+      await this.#write(`${PROBE}\r`, signal);
+      if ((await this.#isProbeAnswered(probe === PROBES_MAX, signal)) && (await this.#drain(signal)) === 0) {
         this.#inDoubt = false;
         this.#mayBeAtPrompt = false;
         return;
@@ -159,13 +151,27 @@ export class AtChannel {
     throw new ModemError("silent", "no clean answer to a probe");
   }
 
+  /** A modem that does not know the probe may refuse the last one. */
+  async #isProbeAnswered(isLast: boolean, signal: AbortSignal): Promise<boolean> {
+    let known = false;
+    for (const untilMs = this.#clock.monotonicMs() + PROBE_TIMEOUT_MS; ; ) {
+      const heard = await this.#next(untilMs, signal);
+      if (heard === undefined) return false;
+      if (!("line" in heard)) continue;
+      if (isAnswerTo(PROBE, heard.line)) known = true;
+      else if (parseFinalResult(heard.line) !== undefined) {
+        if (known || isLast) return true;
+        this.counters.late++;
+      }
+    }
+  }
+
   /** Waits for silence; the number of final results that came meanwhile. */
   async #drain(signal: AbortSignal): Promise<number> {
-    const endMs = this.#clock.monotonicMs() + DRAIN_MOST_MS;
-    while (this.#clock.monotonicMs() < endMs) {
-      const silentMs = this.#clock.monotonicMs() - this.#lastOctetMs;
-      if (silentMs >= SILENCE_MS) break;
-      await this.#clock.sleep(SILENCE_MS - silentMs, signal);
+    const startMs = this.#clock.monotonicMs();
+    for (let leftMs = SILENCE_MS; leftMs > 0 && this.#clock.monotonicMs() - startMs < DRAIN_MOST_MS; ) {
+      await this.#clock.sleep(leftMs, signal);
+      leftMs = SILENCE_MS - (this.#clock.monotonicMs() - Math.max(startMs, this.#lastOctetMs));
     }
     const heard = this.#queue;
     this.#queue = heard.filter((one) => "gone" in one);
@@ -173,6 +179,15 @@ export class AtChannel {
     const finals = heard.filter((one) => "line" in one && parseFinalResult(one.line) !== undefined).length;
     this.counters.late += finals;
     return finals;
+  }
+
+  async #write(text: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#line.write(text, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new ModemError("gone", "the line can't be written", { cause });
+    }
   }
 
   #put(heard: Heard): void {

@@ -16,6 +16,7 @@ export const openNodeSerial: OpenSerial = async (path, baudRate) => {
     endOnClose: true,
   });
   await new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())));
+  runMicrotasksOnPoll(port);
   let failure: Error | undefined;
   port.on("error", (error) => {
     failure = error;
@@ -34,7 +35,11 @@ export const openNodeSerial: OpenSerial = async (path, baudRate) => {
       }),
     chunks: {
       async *[Symbol.asyncIterator]() {
-        for await (const chunk of port) yield chunk as Uint8Array;
+        try {
+          for await (const chunk of port) yield chunk as Uint8Array;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error; // closed, by us or unplugged
+        }
         if (failure !== undefined) throw failure;
       },
     },
@@ -45,3 +50,13 @@ export const openNodeSerial: OpenSerial = async (path, baudRate) => {
       }),
   };
 };
+
+/**
+ * The poller of @serialport/bindings-cpp 13 calls back outside of any JavaScript turn, so that the promises it settles
+ * wait for whatever happens next in the process, and what was read with them: seconds, in an idle one. An immediate makes
+ * that turn.
+ */
+function runMicrotasksOnPoll(port: NodeSerialPort): void {
+  const poller = (port.port as { poller?: NodeJS.EventEmitter } | undefined)?.poller;
+  for (const event of ["readable", "writable", "disconnect"]) poller?.on(event, () => setImmediate(() => {}));
+}
