@@ -39,6 +39,8 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   network: async () => (await import("./network-command.ts")).runNetworkCommand,
+  pcap: async () => (await import("./pcap-command.ts")).runPcapCommand,
+  query: async () => (await import("./query-command.ts")).runQueryCommand,
   read: async () => (await import("./read-command.ts")).runReadCommand,
   run: async () => runRole,
 };
@@ -46,12 +48,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;
 
 const ROLES: Readonly<Partial<Record<RoleName, () => Promise<Role>>>> = {
+  capture: async () => (await import("./roles/capture.ts")).runCaptureRole,
   link: async () => (await import("./roles/link.ts")).runLinkRole,
   "phone-home": async () => (await import("./roles/phone-home.ts")).runPhoneHomeRole,
   vault: async () => (await import("./roles/vault.ts")).runVaultRole,
 };
 
-const WORKERS: Readonly<Partial<Record<WorkerName, () => Promise<(data: unknown) => Promise<void>>>>> = {};
+const WORKERS: Readonly<Partial<Record<WorkerName, () => Promise<(data: unknown) => Promise<void>>>>> = {
+  "capture-analyser": async () => (await import("./roles/capture-analyser.ts")).runAnalyserThread,
+  "capture-writer": async () => (await import("./roles/capture-writer.ts")).runWriterThread,
+};
 
 async function runRole(args: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseArgs({
