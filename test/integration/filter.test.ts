@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { BpfProgram } from "../../appliance/capture/bpf-program.ts";
 import { compileFilter } from "../../appliance/capture/ring.ts";
 import { nodeExec } from "../../core/node/exec.ts";
-import { framesOfPcap } from "../support/pcap-frames.ts";
+import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 
 const CAPTURE = join(import.meta.dirname, "../captures/office-minute/input.pcap");
 const FRAMES = framesOfPcap(await readFile(CAPTURE));

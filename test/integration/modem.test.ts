@@ -12,7 +12,7 @@ import { nodeClock } from "../../core/node/clock.ts";
 import { openNodeSerial } from "../../core/node/serial.ts";
 import { decodeDeliverPdu, encodeSubmitPdu } from "../../core/sms/pdu.ts";
 import { decodeSeptets } from "../../core/sms/septets.ts";
-import { type ModemEmulator, startModemEmulator } from "../support/modem-emulator.ts";
+import { type ModemEmulator, startModemEmulator } from "../../scripts/rig/modem-emulator.ts";
 
 const run = promisify(execFile);
 const USER_DATA = Uint8Array.from({ length: 108 }, (_, index) => 255 - index);

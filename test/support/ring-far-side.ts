@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createSession } from "pcap";
 import { Ring, waitForBlock } from "../../appliance/capture/ring.ts";
-import { framesOfPcap } from "./pcap-frames.ts";
+import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 
 /**
  * Within a namespace with the pair `span0`: opens the ring on span0, sends the frames of a file into span0-far, and prints

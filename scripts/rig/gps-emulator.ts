@@ -23,7 +23,7 @@ export interface GpsEmulator {
   replay(log: string): void;
 }
 
-const GREENWICH = new URL("../captures/nmea/greenwich.log", import.meta.url);
+const GREENWICH = new URL("../../test/captures/nmea/greenwich.log", import.meta.url);
 
 /** A GPS receiver on a pseudo-terminal, one epoch every `intervalMs`, until `signal` aborts. */
 export async function startGpsEmulator(options: GpsEmulatorOptions, signal: AbortSignal): Promise<GpsEmulator> {
