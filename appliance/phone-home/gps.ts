@@ -49,8 +49,9 @@ export const NO_GPS: GpsState = {
  * that a receiver got from satellites. Source: NMEA 0183, sentences RMC and GGA.
  */
 export function nextGpsState(state: GpsState, line: string, arrival: Arrival): GpsState {
+  if (!line.startsWith("$")) return state;
   const sentence = parseSentence(line);
-  if (sentence === undefined) return line.startsWith("$") ? { ...state, unreadable: state.unreadable + 1 } : state;
+  if (sentence === undefined) return { ...state, unreadable: state.unreadable + 1 };
   const heard: GpsState = { ...state, lastSentenceMs: arrival.monotonicMs };
   if (sentence.type === "GGA") {
     const good = ["fix", "dgps-fix", "pps-fix", "rtk", "rtk-float"].includes(sentence.quality ?? "");

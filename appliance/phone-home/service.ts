@@ -119,7 +119,7 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
 
   const readGps = async (line: SerialPort): Promise<void> => {
     gpsOpen = true;
-    const splitter = new LineSplitter(NMEA_LIMIT_BYTES);
+    const splitter = new LineSplitter(NMEA_LIMIT_BYTES, "$");
     try {
       for await (const chunk of line.chunks)
         for (const sentence of splitter.push(chunk)) {
