@@ -19,7 +19,7 @@ image: sensor cepa ## dist/cepa-PROFILE.raw (PROFILE=qemu)
 	@dist/cepa image build --profile $(or $(PROFILE),qemu)
 
 demo: image ## everything from nothing to a live sensor
-	@node scripts/demo.ts
+	@bash scripts/private-network.sh node scripts/demo.ts $(DEMO_ARGS)
 
 test: check unit integration e2e ## everything
 
@@ -33,7 +33,7 @@ integration: sensor ## real tools, pseudo-terminals, namespaces
 	@$(TESTS) --test-concurrency=1 'test/integration/**/*.test.ts'
 
 e2e: image ## the booted image
-	@$(TESTS) --test-concurrency=1 'test/e2e/**/*.test.ts'
+	@bash scripts/private-network.sh $(TESTS) --test-concurrency=1 'test/e2e/**/*.test.ts'
 
 score: sensor ## measured against ../shared
 	@node scripts/score.ts
