@@ -215,7 +215,7 @@ export class Engine {
     table.end[row] = this.#now;
     table.vlan[row] = packet.vlan;
     table.reportDue[row] = Math.floor((this.#now / MICROSECONDS) * SECOND_MS + this.#config.activeMs) / SECOND_MS;
-    table.opener[row] = senderOpened(packet.sourcePort, packet.destinationPort) ? side : 1 - side;
+    table.opener[row] = senderOpened(packet) ? side : 1 - side;
     this.#timers.put(row, this.#dueSecond(row));
     this.counters.sessionsActive = table.size;
     return row;

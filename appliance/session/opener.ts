@@ -1,3 +1,4 @@
+import type { Packet } from "../decode/packet.ts";
 import { FLAG_ACK, FLAG_SYN } from "./tcp-flags.ts";
 
 const WELL_KNOWN_PORTS = 1024;
@@ -10,8 +11,16 @@ export function openerByFlags(tcpFlags: number): number {
 
 /**
  * Without a SYN: the side whose port is the lower, and well known (IANA, 0 to 1023), was spoken to; else the first sender
- * opened. True when the sender of a packet with these ports opened the session.
+ * opened. A group address never opened anything. True when the sender of this packet opened the session.
  */
-export function senderOpened(sourcePort: number, destinationPort: number): boolean {
+export function senderOpened(packet: Packet): boolean {
+  const { sourcePort, destinationPort } = packet;
+  if (isGroup(packet)) return true;
   return !(sourcePort < destinationPort && sourcePort !== 0 && sourcePort < WELL_KNOWN_PORTS);
+}
+
+/** Whether it goes to many: 224.0.0.0/4 and 255.255.255.255 (RFC 5771, RFC 919), ff00::/8 (RFC 4291, section 2.7). */
+function isGroup({ bytes, ipVersion, destinationAddressAt }: Packet): boolean {
+  const first = bytes[destinationAddressAt] as number;
+  return ipVersion === 4 ? first >= 224 : first === 0xff;
 }
