@@ -88,8 +88,10 @@ export class PcapRecordCursor implements FrameCursor {
     if (at + PCAP_RECORD_BYTES > this.bytes.length) return false;
     const view = this.#view;
     const capturedBytes = view.getUint32(at + 8, true);
+    const originalBytes = view.getUint32(at + 12, true);
     const nanoseconds = view.getUint32(at + 4, true);
-    if (capturedBytes > PCAP_FRAME_MAX_BYTES || nanoseconds > 999_999_999) {
+    // No octets on the wire: the zeros that a file system leaves after a power cut.
+    if (capturedBytes > PCAP_FRAME_MAX_BYTES || nanoseconds > 999_999_999 || originalBytes === 0) {
       this.damaged = true;
       return false;
     }
@@ -97,7 +99,7 @@ export class PcapRecordCursor implements FrameCursor {
     this.timeSeconds = view.getUint32(at, true);
     this.timeNanoseconds = nanoseconds;
     this.capturedBytes = capturedBytes;
-    this.originalBytes = view.getUint32(at + 12, true);
+    this.originalBytes = originalBytes;
     this.offsetBytes = at + PCAP_RECORD_BYTES;
     this.endBytes = this.offsetBytes + capturedBytes;
     return true;

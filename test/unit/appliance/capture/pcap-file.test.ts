@@ -59,6 +59,7 @@ for (const { name, hex, frames, endBytes, damaged } of [
     endBytes: 19,
     damaged: true,
   },
+  { name: "zeros after a power cut", hex: RECORD + "00".repeat(64), frames: 1, endBytes: 19, damaged: true },
   {
     name: "a second of more than 10^9 ns",
     hex: `7856341200ca9a3b${RECORD.slice(16)}`,
