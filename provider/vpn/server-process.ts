@@ -68,6 +68,7 @@ async function runOnce(
   const last: string[] = [];
   const read = async (stream: NodeJS.ReadableStream) => {
     for await (const line of readLines(stream as never, LINE_LIMIT_BYTES)) {
+      if (line.startsWith("MANAGEMENT: CMD ")) continue; // ours, each second
       ports.log("debug", `openvpn ${server.transport}: ${line}`);
       last.push(line);
       if (last.length > LAST_LINES) last.shift();
