@@ -85,10 +85,10 @@ export async function runHttpsServer(
 
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const sensor = peerOf(request);
-    const allowed = sensor !== undefined && (sensor.state === "active" || sensor.state === "hold");
-    if (!allowed || request.url !== LINK_PATH || sourceOf(request) !== sensor.address) {
+    const isSensor = sensor?.state === "active" || sensor?.state === "hold";
+    if (sensor === undefined || !isSensor || sourceOf(request) !== sensor.address || request.url !== LINK_PATH) {
       socket.on("error", () => {});
-      socket.end(`HTTP/1.1 ${allowed ? "404 Not Found" : "403 Forbidden"}\r\nConnection: close\r\n\r\n`);
+      socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => services.links.accept(sensor, webSocket));
