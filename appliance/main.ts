@@ -43,6 +43,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   query: async () => (await import("./query-command.ts")).runQueryCommand,
   read: async () => (await import("./read-command.ts")).runReadCommand,
   run: async () => runRole,
+  status: async () => (await import("./status-command.ts")).runStatusCommand,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;

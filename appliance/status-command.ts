@@ -96,9 +96,9 @@ async function readView(stateFolder: string, runFolder: string, signal: AbortSig
   };
 }
 
-/** A virtual console or a terminal emulator; a serial line is neither, whatever TERM says. */
+/** A virtual console or a terminal emulator; a serial line is neither. */
 async function canRedraw(): Promise<boolean> {
-  if (!process.stdout.isTTY || process.env.TERM === "dumb") return false;
+  if (!process.stdout.isTTY) return false;
   const terminal = await readlink("/proc/self/fd/1").catch(() => "");
   return /^\/dev\/(?:tty\d+|pts\/\d+)$/.test(terminal);
 }
