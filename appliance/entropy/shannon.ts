@@ -18,5 +18,5 @@ export function entropyBitsPerByte(counts: Counts, base: number, total: number):
     if (count !== 0) seen++;
   }
   const plugIn = Math.log2(total) - sum / total;
-  return Math.min(8, plugIn + (seen - 1) / (2 * total * Math.LN2));
+  return Math.min(8, Math.max(0, plugIn) + (seen - 1) / (2 * total * Math.LN2));
 }

@@ -52,7 +52,8 @@ function isMethodOctet(octet: number): boolean {
 /**
  * Reads the request at `from` (RFC 9112, sections 2 and 3), as far as `to` has it; undefined when none stands there. A line
  * may end with a bare LF; the target may hold spaces, as the version is looked for from the end of the line. A line
- * without a version counts with a registered method and a target that looks like one (HTTP/0.9, or a line cut off).
+ * without a version counts with a registered method and a target that looks like one (HTTP/0.9, or a line cut off); a
+ * method that isn't registered wants a version, and a path or a URI.
  */
 export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): HttpRequest | undefined {
   if (!mayBeRequest(bytes, from, to)) return undefined;
@@ -71,7 +72,12 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
   if (targetEnd <= targetStart || method === HTTP2_PREFACE) return undefined;
   const uri = text(bytes, targetStart, Math.min(targetEnd, targetStart + TARGET_MAX_BYTES));
   const known = METHODS.has(method.toUpperCase());
-  if (versionAt === undefined && !(known && looksLikeTarget(method, uri))) return undefined;
+  if (
+    known
+      ? versionAt === undefined && !looksLikeTarget(method, uri)
+      : versionAt === undefined || !/^[/*]|:\/\//.test(uri)
+  )
+    return undefined;
   const fields = readFields(bytes, lineEnd + 1, to);
   return {
     method,

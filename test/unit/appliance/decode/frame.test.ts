@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeHex } from "../../../support/decode-hex.ts";
+
+// 10.1.2.3:4660 > 10.4.5.6:53, UDP, payload "cepa!"
+const UDP_HEADER = "1234 0035 000d 0000";
+const PAYLOAD = "6365706121";
+const IPV4 = `4500 0021 0001 0000 40 11 0000 0a010203 0a040506 ${UDP_HEADER} ${PAYLOAD}`;
+// the same ports and payload over IPv6, 2001:db8::1 > 2001:db8::2
+const V6_1 = "20010db8000000000000000000000001";
+const V6_2 = "20010db8000000000000000000000002";
+const IPV6 = `6000 0000 000d 11 40 ${V6_1} ${V6_2} ${UDP_HEADER} ${PAYLOAD}`;
+const MACS = "020000000001 020000000002";
+
+const V4 = {
+  ip: "0a010203 0a040506",
+  ipBytes: 33,
+  protocol: 17,
+  ports: "4660 53",
+  payload: "cepa!",
+  vlan: -1,
+  truncated: false,
+  malformed: false,
+};
+const V6 = { ...V4, ip: `${V6_1} ${V6_2}`, ipBytes: 53 };
+
+/** An IPv4 header from 192.0.2.1 to 192.0.2.2 around what has `length` octets. */
+const outer4 = (protocol: string, length: number) =>
+  `4500 ${(20 + length).toString(16).padStart(4, "0")} 0000 0000 40 ${protocol} 0000 c0000201 c0000202`;
+const outerUdp = (port: string, length: number) =>
+  `${outer4("11", 8 + length)} c000 ${port} ${(8 + length).toString(16).padStart(4, "0")} 0000`;
+const outer6 = (next: string, length: number) =>
+  `6000 0000 ${length.toString(16).padStart(4, "0")} ${next} 40 ${V6_2} ${V6_1}`;
+
+const ETHERNET = 1;
+const RAW = 101;
+
+const CASES: readonly [name: string, linkType: number, hex: string, expected: object][] = [
+  ["Ethernet, IPv4, UDP", ETHERNET, `${MACS} 0800 ${IPV4}`, V4],
+  ["Ethernet padding is no payload", ETHERNET, `${MACS} 0800 ${IPV4} 000000000000000000000000`, V4],
+  ["Ethernet, IPv6, UDP", ETHERNET, `${MACS} 86dd ${IPV6}`, V6],
+  ["802.1Q", ETHERNET, `${MACS} 8100 2064 0800 ${IPV4}`, { ...V4, vlan: 100 }],
+  ["802.1ad: the inner tag", ETHERNET, `${MACS} 88a8 0064 8100 00c8 0800 ${IPV4}`, { ...V4, vlan: 200 }],
+  ["802.3 with LLC and SNAP", ETHERNET, `${MACS} 0029 aaaa03 000000 0800 ${IPV4}`, V4],
+  ["802.3 with LLC's IP SAP", ETHERNET, `${MACS} 0024 060603 ${IPV4}`, V4],
+  ["raw IPv4", RAW, IPV4, V4],
+  ["raw IPv6", RAW, IPV6, V6],
+  ["LINKTYPE_IPV6", 229, IPV6, V6],
+  ["loopback, little-endian AF_INET", 0, `02000000 ${IPV4}`, V4],
+  ["loopback, big-endian AF_INET6 of FreeBSD", 108, `0000001c ${IPV6}`, V6],
+  ["Linux cooked v1", 113, `0000 0001 0006 0200000000010000 0800 ${IPV4}`, V4],
+  ["Linux cooked v2", 276, `86dd 0000 00000002 0001 00 06 0200000000010000 ${IPV6}`, V6],
+  ["PPP", 9, `0021 ${IPV4}`, V4],
+  ["PPP, compressed protocol, with address and control", 9, `ff03 57 ${IPV6}`, V6],
+  ["PPP in HDLC-like framing", 50, `ff03 0021 ${IPV4}`, V4],
+  ["Cisco HDLC", 104, `0f00 0800 ${IPV4}`, V4],
+  ["PPPoE", ETHERNET, `${MACS} 8864 11 00 0001 0023 0021 ${IPV4} 0000`, V4],
+  ["802.11 data with QoS, from the DS", 105, `8802 0000 ${MACS} 020000000003 0000 0000 aaaa03 000000 0800 ${IPV4}`, V4],
+  ["radiotap", 127, `0000 0a00 00000000 ffff 0802 0000 ${MACS} 020000000003 0000 aaaa03 000000 0800 ${IPV4}`, V4],
+  ["802.11, encrypted", 105, `0842 0000 ${MACS} 020000000003 0000 aaaa03 000000 0800 ${IPV4}`, { ...nothing() }],
+  ["NFLOG", 239, `02 00 0000 0800 0a00 00000001 2500 0900 ${IPV4} 000000`, V4],
+  ["ARCNET of Linux", 129, `0102 0000 d4 00 0001 ${IPV4}`, V4],
+  ["MPLS, two labels", ETHERNET, `${MACS} 8847 00010040 00020140 ${IPV4}`, V4],
+  ["MPLS pseudowire with control word", ETHERNET, `${MACS} 8847 00010140 00000000 ${MACS} 86dd ${IPV6}`, V6],
+  ["GRE", RAW, `${outer4("2f", 37)} 0000 0800 ${IPV4}`, V4],
+  ["GRE with checksum, key and sequence", RAW, `${outer4("2f", 69)} b000 86dd 00000000 00000001 00000002 ${IPV6}`, V6],
+  ["GRE of PPTP", RAW, `${outer4("2f", 53)} 3081 880b 0025 0001 00000001 00000000 ff03 0021 ${IPV4}`, V4],
+  ["GRE, Ethernet bridging", RAW, `${outer4("2f", 51)} 0000 6558 ${MACS} 0800 ${IPV4}`, V4],
+  ["ERSPAN II", RAW, `${outer4("2f", 63)} 1000 88be 00000001 10640000 00000000 ${MACS} 0800 ${IPV4}`, V4],
+  [
+    "ERSPAN III with subheader",
+    RAW,
+    `${outer4("2f", 75)} 1000 22eb 00000001 20640000 00000000 00000001 0000000000000000 ${MACS} 0800 ${IPV4}`,
+    V4,
+  ],
+  ["VXLAN", RAW, `${outerUdp("12b5", 55)} 08000000 00000100 ${MACS} 0800 ${IPV4}`, V4],
+  ["GENEVE with an option", RAW, `${outerUdp("17c1", 59)} 0100 6558 00000100 01020304 ${MACS} 0800 ${IPV4}`, V4],
+  ["GTP-U", RAW, `${outerUdp("0868", 41)} 30ff 0021 00000001 ${IPV4}`, V4],
+  ["GTP-U with sequence number, another port", RAW, `${outerUdp("2222", 45)} 32ff 0025 00000001 00010000 ${IPV4}`, V4],
+  ["Teredo with an origin indication", RAW, `${outerUdp("0dd8", 61)} 0000 1234 01020304 ${IPV6}`, V6],
+  ["4in6", RAW, `${outer6("04", 33)} ${IPV4}`, V4],
+  ["6in4", RAW, `${outer4("29", 53)} ${IPV6}`, V6],
+  ["IPIP", RAW, `${outer4("04", 33)} ${IPV4}`, V4],
+  [
+    "authentication header",
+    RAW,
+    `${outer4("33", 29)} 1102 0000 00000001 00000001 00000000 ${UDP_HEADER} ${PAYLOAD}`,
+    { ...V4, ip: "c0000201 c0000202", ipBytes: 49 },
+  ],
+  [
+    "ESP: behind SPI and sequence number",
+    RAW,
+    `${outer4("32", 13)} 00000001 00000002 ${PAYLOAD}`,
+    { ...V4, ip: "c0000201 c0000202", protocol: 50, ports: "0 0" },
+  ],
+  [
+    "IPv6 extension headers",
+    RAW,
+    `6000 0000 001d 00 40 ${V6_1} ${V6_2} 3c00 0104 00000000 1100 0104 00000000 ${UDP_HEADER} ${PAYLOAD}`,
+    { ...V6, ipBytes: 69 },
+  ],
+  [
+    "ICMP: behind its eight octets",
+    RAW,
+    `${outer4("01", 13)} 0800 0000 00010001 ${PAYLOAD}`,
+    { ...V4, ip: "c0000201 c0000202", protocol: 1, ports: "0 0" },
+  ],
+  [
+    "a protocol without ports",
+    RAW,
+    `${outer4("59", 5)} ${PAYLOAD}`,
+    { ...V4, ip: "c0000201 c0000202", ipBytes: 25, protocol: 0x59, ports: "0 0" },
+  ],
+  [
+    "TCP, header with options",
+    RAW,
+    `${outer4("06", 29)} 1234 0050 00000001 00000002 6018 ffff 0000 0000 020405b4 ${PAYLOAD}`,
+    { ...V4, ip: "c0000201 c0000202", ipBytes: 49, protocol: 6, ports: "4660 80" },
+  ],
+  [
+    "a later fragment has no ports",
+    RAW,
+    `4500 0021 0001 0010 40 11 0000 0a010203 0a040506 ${UDP_HEADER} ${PAYLOAD}`,
+    { ...V4, ports: "0 0", payload: "\x124\x005\x00\r\x00\x00cepa!" },
+  ],
+  [
+    "a later fragment of IPv6",
+    RAW,
+    `6000 0000 0015 2c 40 ${V6_1} ${V6_2} 1100 0008 00000001 ${UDP_HEADER} ${PAYLOAD}`,
+    { ...V6, ipBytes: 61, ports: "0 0", payload: "\x124\x005\x00\r\x00\x00cepa!" },
+  ],
+  [
+    "total length 0, of segmentation offload",
+    RAW,
+    `4500 0000 0001 0000 40 11 0000 0a010203 0a040506 ${UDP_HEADER} ${PAYLOAD}`,
+    V4,
+  ],
+
+  [
+    "VXLAN's port without its flag: UDP",
+    RAW,
+    `${outerUdp("12b5", 8)} 00000000 00000100`,
+    { ...V4, ip: "c0000201 c0000202", ipBytes: 36, ports: "49152 4789", payload: "\0\0\0\0\0\0\x01\0" },
+  ],
+  ["ARP", ETHERNET, `${MACS} 0806 0001080006040001`, { ...nothing() }],
+  ["Ethernet, cut in its header", ETHERNET, "020000000001 0200", { ...nothing(), truncated: true }],
+  ["IPv4, cut in its header", RAW, "4500 0021 0001", { ...nothing(), truncated: true }],
+  [
+    "UDP, cut behind its ports",
+    RAW,
+    `${outer4("11", 13)} 1234 0035`,
+    { ...V4, ip: "c0000201 c0000202", payload: "", truncated: true },
+  ],
+  [
+    "TCP, cut behind its ports",
+    RAW,
+    `${outer4("06", 25)} 1234 0035 0000`,
+    { ...V4, ip: "c0000201 c0000202", ipBytes: 45, protocol: 6, payload: "", truncated: true },
+  ],
+  [
+    "payload cut",
+    RAW,
+    `4500 0021 0001 0000 40 11 0000 0a010203 0a040506 ${UDP_HEADER} 6365`,
+    { ...V4, payload: "ce", truncated: true },
+  ],
+  [
+    "an inner header cut off: the outer packet counts",
+    RAW,
+    `${outer4("2f", 37)} 0000 0800 4500`,
+    {
+      ...V4,
+      ip: "c0000201 c0000202",
+      ipBytes: 57,
+      protocol: 47,
+      ports: "0 0",
+      payload: "\0\0\x08\0E\0",
+      truncated: true,
+    },
+  ],
+  [
+    "IPv4 header length under 20",
+    RAW,
+    `4400 0021 0001 0000 40 11 0000 0a010203 0a040506 ${UDP_HEADER}`,
+    { ...nothing(), malformed: true },
+  ],
+  [
+    "total length under the header's",
+    RAW,
+    `4500 0013 0001 0000 40 11 0000 0a010203 0a040506 ${UDP_HEADER}`,
+    { ...nothing(), malformed: true },
+  ],
+  [
+    "TCP data offset under 20",
+    RAW,
+    `${outer4("06", 20)} 1234 0035 00000001 00000002 4018 ffff 0000 0000`,
+    { ...V4, ip: "c0000201 c0000202", ipBytes: 40, protocol: 6, payload: "", malformed: true },
+  ],
+  [
+    "tags without end",
+    ETHERNET,
+    `${MACS} ${"8100 0001 ".repeat(40)} 0800 ${IPV4}`,
+    { ...nothing(), vlan: 1, malformed: true },
+  ],
+];
+
+function nothing() {
+  return { ...V4, ip: "", ipBytes: 0, protocol: 0, ports: "0 0", payload: "" };
+}
+
+for (const [name, linkType, hex, expected] of CASES)
+  test(`decodeFrame: ${name}`, () => assert.deepEqual(decodeHex(linkType, hex), expected));
+
+test("decodeFrame: cut by the snap length", () =>
+  assert.deepEqual(decodeHex(ETHERNET, `${MACS} 0800 ${IPV4}`, 1000), { ...V4, truncated: true }));
+
+test("decodeFrame: a frame cut anywhere is flagged, whatever is in it", () => {
+  for (const [name, linkType, hex, expected] of CASES) {
+    const digits = hex.replace(/\s+/g, "");
+    for (let octets = 0; octets < digits.length / 2; octets++) {
+      const decoded = decodeHex(linkType, digits.slice(0, 2 * octets), digits.length / 2);
+      assert.ok(decoded.truncated || decoded.malformed, `${name} cut to ${octets}: ${JSON.stringify(expected)}`);
+    }
+  }
+});
