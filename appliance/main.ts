@@ -119,15 +119,16 @@ async function runMain(): Promise<void> {
   }
 }
 
-/** Says what is wrong; a stop by signal is a normal end. */
+/** Says what is wrong, and where when it is a fault of ours; a stop by signal is a normal end. */
 function exitStatusOf(error: unknown, signal: AbortSignal): number {
   if (signal.aborted && (error as Error).name === "AbortError") return 0;
-  const { message, code, stack } = error as NodeJS.ErrnoException;
+  const { name, message, code, stack } = error as NodeJS.ErrnoException;
   if (error instanceof UsageError || code?.startsWith("ERR_PARSE_ARGS")) {
     process.stderr.write(`cepa-sensor: ${message}\nTry \`cepa-sensor --help\`.\n`);
     return 2;
   }
-  process.stderr.write(`cepa-sensor: ${stack ?? message}\n`);
+  const isOfTheWorld = code !== undefined || name === "ConfigError";
+  process.stderr.write(`cepa-sensor: ${isOfTheWorld ? message : (stack ?? message)}\n`);
   return 1;
 }
 
