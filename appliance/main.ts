@@ -44,7 +44,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   read: async () => (await import("./read-command.ts")).runReadCommand,
   run: async () => runRole,
   status: async () => (await import("./status-command.ts")).runStatusCommand,
-  status: async () => (await import("./status-command.ts")).runStatusCommand,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;

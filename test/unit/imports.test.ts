@@ -26,6 +26,7 @@ const APPLIANCE_EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Modules of a folder of appliance/ that touch the world, beside its service.ts, and with what. */
 const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/capture/block-reader.ts": "reads savefiles",
+  "appliance/capture/interface-state.ts": "type and carrier of an interface",
   "appliance/capture/libpcap-port.ts": "npm pcap, live",
   "appliance/capture/pcap-store.ts": "writes the pcap files",
   "appliance/capture/retrieval.ts": "reads the pcap files",
