@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 TESTS = node --test --test-reporter=spec
+# Namespaces, veth and loop devices want root.
+AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo -E env PATH="$(PATH)")
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -30,7 +32,7 @@ unit: setup ## pure code
 	@$(TESTS) 'test/unit/**/*.test.ts'
 
 integration: sensor ## real tools, pseudo-terminals, namespaces
-	@$(TESTS) --test-concurrency=1 'test/integration/**/*.test.ts'
+	@$(AS_ROOT) $(TESTS) --test-concurrency=1 'test/integration/**/*.test.ts'
 
 e2e: image ## the booted image
 	@bash scripts/private-network.sh $(TESTS) --test-concurrency=1 'test/e2e/**/*.test.ts'
