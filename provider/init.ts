@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { chmod, mkdir, readdir } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/node/atomic-file.ts";
 import type { Exec } from "../core/ports.ts";
@@ -24,14 +24,30 @@ export async function initProvider(
   exec: Exec,
   signal: AbortSignal,
 ): Promise<void> {
-  const paths = statePaths(folder);
   const settings = readSettingsJson(given);
-  const nowMs = settings.createdAtMs;
   const there = await readdir(folder).catch((): string[] => []);
   if (there.includes("settings.json"))
     throw new StateError("exists", `${folder}: there is a provider here already; nothing was changed`);
   if (there.length > 0) throw new StateError("exists", `${folder}: is not empty; give --state a new folder`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    await fillFolder(folder, passphrase, settings, exec, signal);
+  } catch (error) {
+    // Half a provider is none; a CA elsewhere that was made stays, and is refused next time rather than lost.
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fillFolder(
+  folder: string,
+  passphrase: Secret,
+  settings: ProviderSettings,
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<void> {
+  const paths = statePaths(folder);
+  const nowMs = settings.createdAtMs;
   await chmod(folder, 0o700);
   for (const name of ["keys", "https", "vpn", "vpn/ccd"]) await mkdir(join(folder, name), { mode: 0o700 });
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../../core/ports.ts";
-import { type Authority, crlExpiryMs } from "../ca/authority.ts";
-import { publishCrl } from "../fleet/certificates.ts";
+import { type Authority, readCrl } from "../ca/authority.ts";
+import { publishCrl, revokedCertificates } from "../fleet/certificates.ts";
 import type { Provider } from "../state/provider.ts";
 import type { Report } from "./stage.ts";
 
@@ -13,7 +13,7 @@ const RENEW_BELOW_MS = 6 * DAY_MS;
 const WARN_BELOW_MS = 4 * DAY_MS;
 
 /**
- * Keeps the CRL alive, and tells `onChange` of each new one, also when `cepa flash` published it. Without the CA's key it
+ * Keeps the CRL alive and complete, and tells `onChange` of each new one, also when `cepa flash` published it. Without the CA's key it
  * can only warn.
  */
 export async function runCrlRenewal(
@@ -25,23 +25,26 @@ export async function runCrlRenewal(
 ): Promise<void> {
   const { clock, report } = ports;
   const path = provider.paths.vpnCrl;
-  let known = await readFile(path, "utf8").catch(() => "");
+  const read = () => readFile(path, "utf8").catch(() => "");
+  let known = await read();
+  let crl = readCrl(known);
   let warnedAtMs = 0;
   while (true) {
     const nowMs = clock.nowMs();
-    if (crlExpiryMs(known) - nowMs < RENEW_BELOW_MS && authority !== undefined)
+    const lacks = revokedCertificates(provider.database, nowMs).length > crl.revoked;
+    if (authority !== undefined && (lacks || crl.expiresAtMs - nowMs < RENEW_BELOW_MS))
       await publishCrl(provider.database, authority, path, nowMs);
-    const current = await readFile(path, "utf8").catch(() => "");
-    const expiresAtMs = crlExpiryMs(current);
+    const current = await read();
     if (current !== known) {
       known = current;
+      crl = readCrl(current);
       await onChange();
-      report({ stage: "crlPublished", atMs: nowMs, expiresAtMs });
+      report({ stage: "crlPublished", atMs: nowMs, expiresAtMs: crl.expiresAtMs });
     }
-    if (expiresAtMs - nowMs < WARN_BELOW_MS && nowMs - warnedAtMs > HOUR_MS) {
+    if (crl.expiresAtMs - nowMs < WARN_BELOW_MS && nowMs - warnedAtMs > HOUR_MS) {
       warnedAtMs = nowMs;
       const why = authority === undefined ? "the CA's key is not at hand" : "it could not be renewed";
-      report({ stage: "crlWarning", atMs: nowMs, why, expiresAtMs });
+      report({ stage: "crlWarning", atMs: nowMs, why, expiresAtMs: crl.expiresAtMs });
     }
     await clock.sleep(CHECK_MS, signal);
   }

@@ -187,7 +187,14 @@ function reportChanges(
     }
 }
 
+/** sun_path of unix(7), without the zero at its end. */
+const SOCKET_PATH_MAX_BYTES = 107;
+
 async function refuseSecond(provider: Provider, signal: AbortSignal): Promise<void> {
+  if (Buffer.byteLength(provider.paths.socket) > SOCKET_PATH_MAX_BYTES)
+    throw new BaseSetupError(
+      `${provider.paths.socket}: a socket's path has at most ${SOCKET_PATH_MAX_BYTES} octets; move the state folder`,
+    );
   const isThere = await askSensors(provider.paths.socket, AbortSignal.any([signal, AbortSignal.timeout(5000)])).then(
     () => true,
     () => false,

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import * as x509 from "@peculiar/x509";
@@ -40,8 +40,14 @@ export interface IssuedCertificate {
   readonly notAfterMs: number;
 }
 
-/** Makes the CA in `folder`: its certificate, and its key under the passphrase. */
+/**
+ * Makes the CA in `folder`: its certificate, and its key under the passphrase. Throws a StateError when there is one: what
+ * it has certified would be lost with it.
+ */
 export async function createAuthority(folder: string, passphrase: Secret, nowMs: number): Promise<Authority> {
+  const there = await readdir(folder).catch((): string[] => []);
+  if (there.includes(AUTHORITY_KEY) || there.includes(AUTHORITY_CERTIFICATE))
+    throw new StateError("exists", `${folder}: there is a CA here already; nothing was changed`);
   const keys = (await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
@@ -77,8 +83,10 @@ export async function openAuthority(folder: string, passphrase: Secret): Promise
   const der = await openWithPassphrase(passphrase, await read(AUTHORITY_KEY), LABEL);
   if (der === undefined)
     throw new StateError("wrongPassphrase", `${folder}: the passphrase does not open the CA's key`);
-  const key = await webcrypto.subtle.importKey("pkcs8", Uint8Array.from(der.reveal()), KEY_ALGORITHM, false, ["sign"]);
+  const pkcs8 = Uint8Array.from(der.reveal());
   der.wipe();
+  const key = await webcrypto.subtle.importKey("pkcs8", pkcs8, KEY_ALGORITHM, false, ["sign"]);
+  pkcs8.fill(0);
   return { certificate, key };
 }
 
@@ -180,12 +188,13 @@ export async function issueCrl(authority: Authority, revoked: readonly Revocatio
   return pem;
 }
 
-/** When the CRL in `pem` runs out, Unix milliseconds; 0 when it can't be read. */
-export function crlExpiryMs(pem: string): number {
+/** When a CRL runs out, Unix milliseconds, and how many certificates it refuses; one that can't be read ran out in 1970. */
+export function readCrl(pem: string): { readonly expiresAtMs: number; readonly revoked: number } {
   try {
-    return new x509.X509Crl(x509.PemConverter.decodeFirst(pem)).nextUpdate?.getTime() ?? 0;
+    const crl = new x509.X509Crl(x509.PemConverter.decodeFirst(pem));
+    return { expiresAtMs: crl.nextUpdate?.getTime() ?? 0, revoked: crl.entries.length };
   } catch {
-    return 0;
+    return { expiresAtMs: 0, revoked: 0 };
   }
 }
 

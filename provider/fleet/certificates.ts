@@ -29,6 +29,16 @@ export function certificateOwner(database: DatabaseSync, serial: string, nowMs: 
   return row === undefined ? undefined : String(row.sensor_id);
 }
 
+/** Revoked, and not yet run out: what a CRL must hold. */
+export function revokedCertificates(database: DatabaseSync, nowMs: number): readonly Revocation[] {
+  return database
+    .prepare(
+      `select serial as serialNumber, revoked_at_ms as revokedAtMs from certificates
+       where revoked_at_ms is not null and not_after_ms > ?`,
+    )
+    .all(nowMs) as unknown as Revocation[];
+}
+
 /** Signs a CRL of every revoked certificate and puts it in place at `path`. */
 export async function publishCrl(
   database: DatabaseSync,
@@ -36,11 +46,6 @@ export async function publishCrl(
   path: string,
   nowMs: number,
 ): Promise<void> {
-  const revoked = database
-    .prepare(
-      `select serial as serialNumber, revoked_at_ms as revokedAtMs from certificates
-       where revoked_at_ms is not null and not_after_ms > ?`,
-    )
-    .all(nowMs) as unknown as Revocation[];
-  await writeFileAtomically(path, await issueCrl(authority, revoked, nowMs), 0o644);
+  const crl = await issueCrl(authority, revokedCertificates(database, nowMs), nowMs);
+  await writeFileAtomically(path, crl, 0o644);
 }

@@ -43,7 +43,8 @@ export async function openCommandKey(paths: StatePaths, masterKey: Secret): Prom
   const der = unwrap(masterKey, await readFile(paths.commandKey), COMMAND_LABEL);
   if (der === undefined) throw new StateError("damaged", `${paths.commandKey}: not under this provider's master key`);
   try {
-    return createPrivateKey({ key: Buffer.from(der.reveal()), format: "der", type: "pkcs8" });
+    const { buffer, byteOffset, byteLength } = der.reveal();
+    return createPrivateKey({ key: Buffer.from(buffer, byteOffset, byteLength), format: "der", type: "pkcs8" });
   } finally {
     der.wipe();
   }

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, verify } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { readSensorIdentity, STATE_FILES } from "../../core/contract/identity.ts";
+import { configSignatureInput, readSensorConfig, readSignedConfig } from "../../core/contract/sensor-config.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { ExecError } from "../../core/ports.ts";
+import { Secret } from "../../core/secret.ts";
+import { type EnrolmentError, enrolSensor, readEnrollableSensor } from "../../provider/enrol.ts";
+
+const CEPA = join(dirname(dirname(import.meta.dirname)), "scripts/cepa.ts");
+const PASSPHRASE = "a passphrase for tests";
+
+let folder: string;
+let state: string;
+let passphraseFile: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cepa-commands-"));
+  state = join(folder, "state");
+  passphraseFile = join(folder, "passphrase");
+  await writeFile(passphraseFile, `${PASSPHRASE}\n`);
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+async function cepa(args: readonly string[], env: Record<string, string> = {}) {
+  const all = { CEPA_STATE: state, CEPA_PASSPHRASE_FILE: passphraseFile, ...env };
+  try {
+    const done = await nodeExec(process.execPath, [CEPA, ...args], AbortSignal.timeout(60_000), { env: all });
+    return { status: 0, ...done };
+  } catch (error) {
+    if (!(error instanceof ExecError)) throw error;
+    return { status: error.status, stdout: error.stdout, stderr: error.stderr };
+  }
+}
+
+test("--help everywhere, exit status 2 for what is not understood, and what to do for a missing provider", async () => {
+  const commands = [
+    [],
+    ["init"],
+    ["sensor"],
+    ["base"],
+    ["query"],
+    ["pcap"],
+    ["alerts"],
+    ["audit"],
+    ["image"],
+    ["flash"],
+  ];
+  for (const command of commands) {
+    const { status, stdout } = await cepa([...command, "--help"]);
+    assert.equal(status, 0, command.join(" "));
+    assert.match(stdout, /cepa/, command.join(" "));
+  }
+  for (const args of [
+    [],
+    ["nonsense"],
+    ["init"],
+    ["init", "--remote", "a b"],
+    ["init", "--remote", "host", "--unknown"],
+    ["sensor"],
+    ["sensor", "add"],
+    ["sensor", "destroy", "x"],
+    ["base"],
+    ["base", "run", "--webhook", "here"],
+    ["query", "box"],
+    ["pcap", "box"],
+    ["pcap", "box", "--session", "1", "--filter", "tcp", "-w", "x"],
+    ["audit"],
+  ])
+    assert.equal((await cepa(args)).status, 2, args.join(" "));
+  for (const args of [["sensor", "list"], ["base", "run"], ["query", "a", "b"], ["alerts"], ["audit", "verify"]]) {
+    const { status, stderr } = await cepa(args);
+    assert.equal(status, 1, args.join(" "));
+    assert.match(stderr, /there is no provider here; make one with cepa init --state /, args.join(" "));
+  }
+});
+
+test("init: makes a provider once; a bad one leaves nothing behind", async () => {
+  const noPassphrase = await cepa(["init", "--remote", "192.0.2.1"], { CEPA_PASSPHRASE_FILE: join(folder, "none") });
+  assert.equal(noPassphrase.status, 1);
+  await writeFile(join(folder, "short"), "short\n");
+  const short = await cepa(["init", "--remote", "192.0.2.1", "--passphrase-file", join(folder, "short")]);
+  assert.match(short.stderr, /a passphrase has at least 8 octets/);
+  const badSubnet = await cepa(["init", "--remote", "192.0.2.1", "--vpn-subnet", "8.8.0.0/16"]);
+  assert.match(badSubnet.stderr, /vpnSubnet: expected a private subnet from \/8 to \/22/);
+  const noOpenvpn = await cepa(["init", "--remote", "192.0.2.1"], { PATH: "/nonexistent" });
+  assert.match(noOpenvpn.stderr, /apt-get install openvpn/);
+  assert.deepEqual(await readdir(state).catch(() => []), []);
+
+  const made = await cepa(["init", "--remote", "192.0.2.1:1195,8443", "--sms-number", "+441632960961", "--json"]);
+  assert.equal(made.status, 0, made.stderr);
+  assert.equal((JSON.parse(made.stdout) as { baseAddress: string }).baseAddress, "10.213.0.1");
+  assert.equal((await stat(state)).mode & 0o777, 0o700);
+  const before = await readFile(join(state, "keys/master.sealed"), "utf8");
+  const again = await cepa(["init", "--remote", "192.0.2.2"]);
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /there is a provider here already; nothing was changed/);
+  assert.equal(await readFile(join(state, "keys/master.sealed"), "utf8"), before);
+});
+
+const CSR = async (subject: string) => {
+  const key = join(folder, "box.key");
+  const signal = AbortSignal.timeout(20_000);
+  await nodeExec(
+    "openssl",
+    ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key],
+    signal,
+  );
+  return (await nodeExec("openssl", ["req", "-new", "-key", key, "-subj", subject], signal)).stdout;
+};
+const emergency = generateKeyPairSync("ed25519").publicKey.export({ format: "pem", type: "spki" }) as string;
+const enrol = async (change: object = {}, passphrase = PASSPHRASE) => {
+  const { sensorId } = await readEnrollableSensor(state, "box");
+  const request = { name: "box", csrPem: await CSR(`/CN=${sensorId}`), emergencyPublicKeyPem: emergency };
+  return await enrolSensor(
+    state,
+    new Secret(Buffer.from(passphrase)),
+    { ...request, flashedAtMs: 1_790_000_000_000, settings: '{"link":{"heartbeatMs":2000}}', ...change },
+    AbortSignal.timeout(60_000),
+  );
+};
+const code = (expected: EnrolmentError["code"]) => (error: unknown) => (error as EnrolmentError).code === expected;
+
+test("enrolment: the files of a box, each as its reader on the sensor wants it", async () => {
+  const added = await cepa(["sensor", "add", "box", "--json"]);
+  const { sensorId, state: sensorState } = JSON.parse(added.stdout) as { sensorId: string; state: string };
+  assert.equal(sensorState, "pending");
+  const { files, sensorId: enrolled } = await enrol();
+  assert.equal(enrolled, sensorId);
+  const { privateKey, emergencyKey, network, ...given } = STATE_FILES;
+  assert.deepEqual(Object.keys(files).sort(), Object.values(given).sort(), "all but what is the box's own");
+  for (const path of [privateKey, emergencyKey, network]) assert.equal(path in files, false);
+  assert.deepEqual(readSensorIdentity(JSON.parse(files[STATE_FILES.identity] ?? "")), {
+    sensorId,
+    name: "box",
+    vpnAddress: "10.213.1.1",
+    baseAddress: "10.213.0.1",
+    basePort: 8443,
+    emergencyKeyId: 1,
+    emergencySmsNumber: "+441632960961",
+    flashedAtMs: 1_790_000_000_000,
+  });
+  const config = readSignedConfig(JSON.parse(files[STATE_FILES.config] ?? ""));
+  assert.equal(readSensorConfig(JSON.parse(config.settings)).link.heartbeatMs, 2000);
+  const input = configSignatureInput(sensorId, config.number, config.settings);
+  const signature = Buffer.from(config.signature, "base64");
+  assert.ok(verify(null, input, files[STATE_FILES.commandPublicKey] ?? "", signature));
+  assert.match(files[STATE_FILES.openvpn] ?? "", /^remote 192\.0\.2\.1 1195 udp4$/m);
+  assert.match(files[STATE_FILES.openvpn] ?? "", /^remote 192\.0\.2\.1 8443 tcp4-client$/m);
+  assert.equal(await readFile(join(state, "vpn/ccd", sensorId), "utf8"), "ifconfig-push 10.213.1.1 255.255.0.0\n");
+  assert.equal(
+    (await readdir(join(state, "vpn"))).some((name) => name.startsWith("new-")),
+    false,
+  );
+  const again = await enrol();
+  assert.equal(readSensorIdentity(JSON.parse(again.files[STATE_FILES.identity] ?? "")).emergencyKeyId, 2);
+  assert.equal(readSignedConfig(JSON.parse(again.files[STATE_FILES.config] ?? "")).number, config.number + 1);
+});
+
+test("enrolment: what is refused changes nothing", async () => {
+  const crl = await readFile(join(state, "vpn/crl.pem"), "utf8");
+  await assert.rejects(enrol({}, "another passphrase"), code("wrongPassphrase"));
+  await assert.rejects(enrol({ name: "nobody" }), code("unknownSensor"));
+  await assert.rejects(enrol({ csrPem: "no request" }), code("badRequest"));
+  await assert.rejects(enrol({ csrPem: await CSR("/CN=0000000000000000") }), code("badRequest"));
+  await assert.rejects(enrol({ emergencyPublicKeyPem: "no key" }), code("badRequest"));
+  await assert.rejects(enrol({ settings: '{"link":{"heartbeatMs":1}}' }), code("badSettings"));
+  await assert.rejects(enrol({ settings: "{" }), code("badSettings"));
+  await assert.rejects(readEnrollableSensor(join(folder, "nowhere"), "box"), code("noState"));
+  assert.equal(await readFile(join(state, "vpn/crl.pem"), "utf8"), crl);
+  assert.equal((await cepa(["audit", "verify"])).status, 0);
+});

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { AuditError, openAuditLog, verifyAuditLog } from "../../../provider/audit/audit-log.ts";
+import { EMPTY_HEAD, followChain, nextEntry } from "../../../provider/audit/chain.ts";
+import { openDatabase } from "../../../provider/state/database.ts";
+
+const RECORD = {
+  atMs: 1_790_000_000_000,
+  who: "alice",
+  action: "hold",
+  sensorId: "0011223344556677",
+  detail: { n: 1 },
+};
+
+test("nextEntry: the first entry, octet for octet", () => {
+  // SHA-256 of the line without `hash`, by sha256sum.
+  assert.deepEqual(nextEntry(EMPTY_HEAD, RECORD), {
+    number: 1,
+    previous: "0".repeat(64),
+    ...RECORD,
+    hash: "2d3dcb5de85cfe999dfecb742d3b33d726286f99919e92b39e74bb53655a60e7",
+  });
+});
+
+test("followChain: each line that is not as it was written is found", () => {
+  const first = nextEntry(EMPTY_HEAD, RECORD);
+  const head = { entries: 1, hash: first.hash };
+  const second = nextEntry(head, { ...RECORD, action: "release" });
+  assert.deepEqual(followChain(EMPTY_HEAD, JSON.stringify(first)), head);
+  assert.deepEqual(followChain(head, JSON.stringify(second)), { entries: 2, hash: second.hash });
+  const cases = [
+    ["no JSON", "{"],
+    ["no entry", "null"],
+    ["number 1 where 2 was expected", JSON.stringify(first)],
+    ["it does not follow the entry before it", JSON.stringify({ ...second, previous: "1".repeat(64) })],
+    ["its content was changed", JSON.stringify({ ...second, who: "mallory" })],
+    ["its content was changed", JSON.stringify({ ...second, hash: "2".repeat(64) })],
+    ["its content was changed", JSON.stringify({ ...second, more: true })],
+  ] as const;
+  for (const [why, line] of cases) assert.deepEqual(followChain(head, line), { line: 2, why }, line);
+});
+
+function withLog(body: (log: ReturnType<typeof openAuditLog>, path: string, verify: () => unknown) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), "cepa-audit-"));
+  const database = openDatabase(join(folder, "base.db"));
+  const path = join(folder, "audit.log");
+  try {
+    body(openAuditLog(path, database), path, () => verifyAuditLog(path, database));
+  } finally {
+    database.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("the log: whole, then changed, shortened, replaced", () =>
+  withLog((log, path, verify) => {
+    assert.deepEqual(verify(), EMPTY_HEAD);
+    for (let n = 1; n <= 3; n++) log.append({ ...RECORD, detail: { n } });
+    const whole = readFileSync(path, "utf8");
+    const lines = whole.split("\n");
+    assert.equal((verify() as { entries: number }).entries, 3);
+    writeFileSync(path, whole.replace('"n":2', '"n":7'));
+    assert.deepEqual(verify(), { line: 2, why: "its content was changed" });
+    writeFileSync(path, `${lines[0]}\n${lines[2]}\n`);
+    assert.deepEqual(verify(), { line: 2, why: "number 3 where 2 was expected" });
+    writeFileSync(path, `${lines[0]}\n${lines[1]}\n`);
+    assert.deepEqual(verify(), { line: 3, why: "missing: the log ends here, the database knows of 3 entries" });
+    assert.throws(() => log.append(RECORD), AuditError, "a shortened log is not written on");
+    const head = { ...EMPTY_HEAD };
+    let forged = "";
+    for (let n = 1; n <= 3; n++) {
+      const entry = nextEntry(head, { ...RECORD, who: "mallory" });
+      Object.assign(head, { entries: entry.number, hash: entry.hash });
+      forged += `${JSON.stringify(entry)}\n`;
+    }
+    writeFileSync(path, forged);
+    assert.match((verify() as { why: string }).why, /the whole log was replaced/);
+    assert.throws(() => log.append(RECORD), AuditError);
+    writeFileSync(path, whole);
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 4);
+  }));
+
+test("a crash between file and database is made good; a line that was cut off is not written on", () =>
+  withLog((log, path, verify) => {
+    log.append(RECORD);
+    const first = JSON.parse(readFileSync(path, "utf8")) as { hash: string };
+    appendFileSync(path, `${JSON.stringify(nextEntry({ entries: 1, hash: first.hash }, RECORD))}\n`);
+    assert.equal((verify() as { entries: number }).entries, 2);
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 3);
+    appendFileSync(path, '{"number":4');
+    assert.throws(() => log.append(RECORD), /its last line is cut off/);
+  }));

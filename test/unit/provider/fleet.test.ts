@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { certificateOwner, recordCertificate, revokeCertificates } from "../../../provider/fleet/certificates.ts";
+import {
+  addSensor,
+  changeHold,
+  recordLuksUuid,
+  type SensorError,
+  sensorById,
+  sensorByName,
+} from "../../../provider/fleet/sensors.ts";
+import { recordEvent, recordHeartbeat } from "../../../provider/link/sensor-records.ts";
+import { openDatabase } from "../../../provider/state/database.ts";
+import { parseSubnet } from "../../../provider/vpn/subnet.ts";
+
+const SUBNET = parseSubnet("10.213.0.0/16");
+const UUID = "0b9a7a3c-8f3a-4c1e-9d51-2f1f5f6b7c8d";
+const OTHER_UUID = "1b9a7a3c-8f3a-4c1e-9d51-2f1f5f6b7c8d";
+
+function withDatabase(body: (database: DatabaseSync) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), "cepa-fleet-"));
+  const path = join(folder, "base.db");
+  const database = openDatabase(path);
+  try {
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    body(database);
+  } finally {
+    database.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+const codeOf = (code: SensorError["code"]) => (error: unknown) => (error as SensorError).code === code;
+
+test("sensors: added pending with the next address; hold and release from the states that allow it", () =>
+  withDatabase((database) => {
+    const box = addSensor(database, "box-1", SUBNET, 5);
+    assert.match(box.id, /^[0-9a-f]{16}$/);
+    assert.deepEqual(
+      { ...box },
+      {
+        id: box.id,
+        name: "box-1",
+        address: "10.213.1.1",
+        state: "pending",
+        addedAtMs: 5,
+        enrolledAtMs: null,
+        enrolment: 0,
+        certificateSerial: null,
+        wrappedShare: null,
+        wrappedWrappingKey: null,
+        luksUuid: null,
+        emergencyKeyId: 0,
+        configNumber: 0,
+        lastSeenAtMs: null,
+        lastBootId: null,
+        lastHealth: null,
+        lastLink: null,
+      },
+    );
+    assert.equal(addSensor(database, "box-2", SUBNET, 6).address, "10.213.1.2");
+    assert.throws(() => addSensor(database, "box-1", SUBNET, 7), codeOf("nameTaken"));
+    for (const name of ["", "Box", "-box", "a".repeat(32), "b x", "é"])
+      assert.throws(() => addSensor(database, name, SUBNET, 7), codeOf("badName"), name);
+    assert.throws(() => sensorByName(database, "nobody"), codeOf("unknown"));
+    assert.throws(() => changeHold(database, "box-1", "hold"), codeOf("wrongState"));
+    database.exec("update sensors set state = 'active'");
+    assert.equal(changeHold(database, "box-1", "hold").state, "hold");
+    assert.equal(changeHold(database, "box-1", "hold").state, "hold", "again is no error");
+    assert.equal(changeHold(database, "box-1", "active").state, "active");
+  }));
+
+test("a store's UUID is recorded once, and never replaced", () =>
+  withDatabase((database) => {
+    const { id } = addSensor(database, "box", SUBNET, 5);
+    recordLuksUuid(database, id, UUID);
+    recordLuksUuid(database, id, OTHER_UUID);
+    assert.equal(sensorById(database, id)?.luksUuid, UUID);
+  }));
+
+test("certificates: whose it is until it is revoked or runs out", () =>
+  withDatabase((database) => {
+    const { id } = addSensor(database, "box", SUBNET, 5);
+    recordCertificate(database, id, { serial: "4a01", notAfterMs: 1000, pem: "" }, 10);
+    assert.equal(certificateOwner(database, "4A01", 999), id);
+    assert.equal(certificateOwner(database, "4a01", 1000), undefined);
+    assert.equal(certificateOwner(database, "", 999), undefined);
+    assert.equal(revokeCertificates(database, id, 20), 1);
+    assert.equal(revokeCertificates(database, id, 30), 0);
+    assert.equal(certificateOwner(database, "4a01", 999), undefined);
+  }));
+
+test("events: once for each enrolment, bounded, and only a good UUID counts", () =>
+  withDatabase((database) => {
+    const sensor = addSensor(database, "box", SUBNET, 5);
+    const event = { name: "storeFormatted", atMs: 1, luksUuid: UUID } as const;
+    assert.deepEqual(recordEvent(database, sensor, { type: "event", id: 1, event }, 9), event);
+    assert.equal(recordEvent(database, sensor, { type: "event", id: 1, event }, 9), undefined, "a repeat");
+    const renewed = { ...sensor, enrolment: 1 };
+    assert.deepEqual(recordEvent(database, renewed, { type: "event", id: 1, event }, 9), event, "a new spool");
+    const long = { ...event, luksUuid: "x".repeat(5000) };
+    assert.equal(recordEvent(database, sensor, { type: "event", id: 2, event: long }, 9), undefined);
+    recordEvent(database, sensor, { type: "event", id: 20_000, event: { ...event, luksUuid: "no uuid" } }, 9);
+    const kept = database.prepare("select spool_id from events where sensor_id = ? and enrolment = 0").all(sensor.id);
+    assert.deepEqual(
+      kept.map((row) => row.spool_id),
+      [20_000],
+      "what is 10,000 back is forgotten",
+    );
+    assert.equal(sensorById(database, sensor.id)?.luksUuid, UUID);
+  }));
+
+test("heartbeats: kept; of one that is too long, only when it came", () =>
+  withDatabase((database) => {
+    const { id } = addSensor(database, "box", SUBNET, 5);
+    const health = { uptimeMs: 7 } as never;
+    assert.equal(
+      recordHeartbeat(database, id, { type: "heartbeat", sentAtMs: 1, health, link: null as never }, 9),
+      true,
+    );
+    const long = { bootId: "x".repeat(70_000) } as never;
+    assert.equal(
+      recordHeartbeat(database, id, { type: "heartbeat", sentAtMs: 1, health: long, link: null as never }, 10),
+      false,
+    );
+    const sensor = sensorById(database, id);
+    assert.deepEqual([sensor?.lastSeenAtMs, sensor?.lastHealth, sensor?.lastLink], [10, '{"uptimeMs":7}', "null"]);
+  }));
