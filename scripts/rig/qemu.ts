@@ -17,9 +17,9 @@ export interface SensorVmOptions {
   readonly cpus?: number;
   /** SPAN ports, 1 by default. */
   readonly spanPorts?: number;
-  /** ttyS1; nothing is there by default. */
+  /** ttyS2 (ttyS1 and the firmware: see serialArguments); nothing is there by default. */
   readonly gps?: SerialLine;
-  /** ttyS2. */
+  /** ttyS3. */
   readonly modem?: SerialLine;
   /** File of a network namespace that QEMU runs in; by default the one of this process. */
   readonly networkNamespace?: string;
@@ -208,20 +208,24 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
       `e1000e,id=span${port},netdev=spannet${port},addr=0x${(3 + port).toString(16)},romfile=,mac=${spanMac(port)}`,
     ]),
     ...["-chardev", `file,id=console,path=${escapeComma(consoleFile(folder))}`, "-serial", "chardev:console"],
-    ...serialArguments("gps", options.gps),
-    ...serialArguments("modem", options.modem),
+    ...serialArguments("gps", 2, 5, options.gps),
+    ...serialArguments("modem", 3, 7, options.modem),
     ...["-qmp", `unix:${escapeComma(qmpPath(folder))},server=on,wait=off`],
     ...(options.more ?? []),
   ];
 }
 
-function serialArguments(id: string, line: SerialLine | undefined): readonly string[] {
-  if (line === undefined) return ["-serial", "null"];
+/**
+ * COM3 and COM4, each with an interrupt of its own: OVMF takes COM1 and COM2 for consoles, and a GPS receiver there types
+ * its sentences into the firmware's menus before the boot loader starts.
+ */
+function serialArguments(id: string, index: number, irq: number, line: SerialLine | undefined): readonly string[] {
+  if (line === undefined) return [];
   const backend =
     "path" in line
       ? `serial,id=${id},path=${escapeComma(line.path)}`
       : `socket,id=${id},path=${escapeComma(line.socketPath)}`;
-  return ["-chardev", backend, "-serial", `chardev:${id}`];
+  return ["-chardev", backend, "-device", `isa-serial,index=${index},irq=${irq},chardev=${id}`];
 }
 
 /** A comma in a value of QEMU's options is written twice. */
