@@ -106,7 +106,7 @@ export class Engine {
   readonly #sampler: Sampler;
   readonly #timers: TimerWheel;
   readonly #look: (row: number) => void;
-  readonly #stale: (row: number) => boolean;
+  readonly #idle: (row: number) => number;
   #nextId: number;
   /** Unix microseconds of the frame at hand. */
   #now = 0;
@@ -121,7 +121,7 @@ export class Engine {
     this.#sampler = new Sampler(config.entropy, rows);
     this.#timers = new TimerWheel(rows);
     this.#look = (row) => this.#lookAt(row);
-    this.#stale = (row) => this.#dueSecond(row) <= this.#timers.nowSecond;
+    this.#idle = (row) => this.#idleSecond(row);
   }
 
   /**
@@ -169,12 +169,16 @@ export class Engine {
     else this.#timers.advance(second, this.#look);
   }
 
-  /** Reports all sessions as final. */
+  /** Reports all sessions as final, in the order of their ids. */
   finish(): void {
+    const rows: number[] = [];
     for (let row = this.#timers.first(); row !== NO_ROW; row = this.#timers.first()) {
       this.#timers.take(row);
-      this.#forget(row);
+      rows.push(row);
     }
+    const { id } = this.#table;
+    rows.sort((a, b) => (id[a] as number) - (id[b] as number));
+    for (const row of rows) this.#forget(row);
   }
 
   #track(): void {
@@ -204,7 +208,7 @@ export class Engine {
     const packet = this.#packet;
     const table = this.#table;
     if (table.full()) {
-      const oldest = this.#timers.oldest(this.#stale);
+      const oldest = this.#timers.oldest(this.#idle);
       this.#timers.take(oldest);
       this.#forget(oldest);
       this.counters.sessionsEvicted++;
@@ -236,7 +240,13 @@ export class Engine {
     const table = this.#table;
     const at = 2 * row + side;
     const flags = packet.tcpFlags;
-    table.flags[at] = (table.flags[at] as number) | flags;
+    const before = table.flags[at] as number;
+    const other = table.flags[at ^ 1] as number;
+    table.flags[at] = before | flags;
+    if (isClosed(before | flags, other) && !isClosed(before, other)) {
+      this.#timers.take(row);
+      this.#timers.put(row, this.#dueSecond(row));
+    }
     const opened = openerByFlags(flags);
     if (opened >= 0 && table.openerCertain[row] === 0) {
       table.openerCertain[row] = 1;

@@ -1,8 +1,8 @@
 /** Buckets of one second; a row that is due later than all of them waits in the last and is put in again. */
 const BUCKETS = 4096;
 const BUCKET_MASK = BUCKETS - 1;
-/** Sessions looked at to find one that has been idle; the last of them is taken whatever it is. */
-const EVICTION_TRIES = 8;
+/** Rows looked at to find one to give up. */
+const EVICTION_TRIES = 16;
 
 /**
  * Rows by the second at which they are next looked at. A packet doesn't move its row: whoever looks finds out when the row is
@@ -60,14 +60,23 @@ export class TimerWheel {
     for (let bucket = 0; bucket < BUCKETS; bucket++) this.#lookAtBucket(bucket, look);
   }
 
-  /** A row to give up: among the ones due soonest, one that `stale` agrees to, else the last that was tried; 0 when empty. */
-  oldest(stale: (row: number) => boolean): number {
+  /**
+   * A row to give up, by `idleSecond`, the second at which it would end by itself if nothing more came: the first whose timer
+   * is just that, or the one with the least among the first few; 0 when there is none.
+   */
+  oldest(idleSecond: (row: number) => number): number {
     let candidate = 0;
+    let least = Number.POSITIVE_INFINITY;
     let tries = 0;
     for (let s = this.nowSecond + 1; s < this.nowSecond + BUCKETS; s++)
       for (let row = this.#heads[s & BUCKET_MASK] as number; row !== 0; row = this.#next[row] as number) {
-        candidate = row;
-        if (stale(row) || ++tries >= EVICTION_TRIES) return row;
+        const idle = idleSecond(row);
+        if (idle <= s) return row;
+        if (idle < least) {
+          candidate = row;
+          least = idle;
+        }
+        if (++tries >= EVICTION_TRIES) return candidate;
       }
     return candidate;
   }
