@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  FORMAT_COMPRESSED,
+  FORMAT_NONE,
+  FORMAT_TEXT,
+  recogniseFormat,
+} from "../../../../appliance/entropy/recognise-format.ts";
+import { PROTOCOLS, recogniseProtocol } from "../../../../appliance/entropy/recognise-protocol.ts";
+import { judge } from "../../../../appliance/entropy/verdict.ts";
+import { bytesOf } from "../../../support/decode-hex.ts";
+import { octetsOf } from "../../../support/ip-packets.ts";
+
+const TCP = 6;
+const UDP = 17;
+const ZEROS = "00".repeat(200);
+
+for (const [expected, name, ipProtocol, source, destination, payload] of [
+  ["TLS", "a ClientHello", TCP, 40_000, 443, "1603010200010001fc0303"],
+  ["TLS", "application data, on any port", TCP, 40_000, 9999, "1703030020aabb"],
+  [undefined, "a record longer than any", TCP, 40_000, 443, "160301ffff0100"],
+  ["SSH", "a banner", TCP, 22, 40_000, "5353482d322e302d"],
+  ["HTTP", "a response", TCP, 80, 40_000, "485454502f312e3120323030"],
+  ["BitTorrent", "a handshake", TCP, 1, 2, "13426974546f7272656e742070726f746f636f6c0000"],
+  ["SMB", "SMB 2", TCP, 40_000, 445, "00000040fe534d4240"],
+  ["SMTP", "a greeting", TCP, 25, 40_000, "323230206d61696c"],
+  ["FTP", "a greeting", TCP, 21, 40_000, "323230206d61696c"],
+  [undefined, "too short", TCP, 40_000, 443, "1603"],
+  ["DTLS", "a ClientHello", UDP, 1, 2, `16fefd00000000000000000004${"01000000"}`],
+  ["QUIC", "version 1", UDP, 40_000, 443, `c300000001${ZEROS}`],
+  ["QUIC", "version 2", UDP, 40_000, 443, `d36b3343cf${ZEROS}`],
+  ["QUIC", "Google's", UDP, 40_000, 443, `0d010203040506070851303433${ZEROS}`],
+  ["WireGuard", "an initiation", UDP, 1, 2, `01000000${"ab".repeat(144)}`],
+  [undefined, "an initiation of another length", UDP, 1, 2, `01000000${"ab".repeat(143)}`],
+  ["IKE", "IKE_SA_INIT", UDP, 500, 500, `${"01".repeat(16)}21202208${"00000000"}0000001c`],
+  ["ESP", "in UDP", UDP, 4500, 4500, "0102030400000001aabbccddeeff0011"],
+  ["IKE", "in UDP port 4500", UDP, 4500, 4500, `00000000${"01".repeat(16)}21202208${"00000000"}0000001c`],
+  ["OpenVPN", "a hard reset", UDP, 40_000, 1194, "3801020304050607080000000000"],
+  ["DNS", "a query", UDP, 40_000, 53, "123401000001000000000000"],
+  ["NTP", "a request", UDP, 40_000, 123, `23${"00".repeat(47)}`],
+  ["DHCP", "a discover", UDP, 68, 67, ZEROS + ZEROS],
+  [undefined, "random octets", UDP, 40_000, 40_001, "a1b2c3d4e5f60718293a4b5c6d7e8f90"],
+  ["ESP", "over IP", 50, 0, 0, ""],
+  [undefined, "OSPF", 89, 0, 0, "0201002c"],
+] as const)
+  test(`recogniseProtocol: ${name}: ${expected ?? "none"}`, () => {
+    const bytes = bytesOf(payload);
+    const code = recogniseProtocol(bytes, 0, bytes.length, ipProtocol, source, destination);
+    assert.equal(PROTOCOLS[code]?.name, expected);
+  });
+
+for (const [expected, name, payload] of [
+  [FORMAT_COMPRESSED, "gzip", bytesOf("1f8b0800000000000003")],
+  [FORMAT_COMPRESSED, "PNG", bytesOf("89504e470d0a1a0a0000000d")],
+  [FORMAT_COMPRESSED, "JPEG", bytesOf("ffd8ffe000104a464946")],
+  [FORMAT_COMPRESSED, "a gzip body", octetsOf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b")],
+  [FORMAT_COMPRESSED, "a picture", octetsOf("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n")],
+  [FORMAT_COMPRESSED, "a body by its magic", octetsOf("HTTP/1.1 200 OK\r\nA: b\r\n\r\nPK\x03\x04aaaaaaaa")],
+  [FORMAT_TEXT, "SVG is text", octetsOf("HTTP/1.1 200 OK\r\nContent-Type: image/svg+xml\r\n\r\n<svg>")],
+  [FORMAT_TEXT, "a request", octetsOf("GET / HTTP/1.1\r\n\r\n")],
+  [FORMAT_TEXT, "text", octetsOf("hello, world\n")],
+  [FORMAT_NONE, "binary", bytesOf("0001020304")],
+  [FORMAT_NONE, "nothing", new Uint8Array(0)],
+] as const)
+  test(`recogniseFormat: ${name}`, () => assert.equal(recogniseFormat(payload, 0, payload.length), expected));
+
+const TLS = { name: "TLS", encrypts: true };
+const HTTP = { name: "HTTP", encrypts: false };
+
+for (const [name, expected, randomness, entropy, format, protocol] of [
+  ["as flat as random, unknown", "encrypted", 0.9, 7.99, FORMAT_NONE, undefined],
+  ["a protocol that encrypts, its set-up in clear", "encrypted", 4, 6, FORMAT_NONE, TLS],
+  ["flat, but compressed by its magic", "compressed", 0.95, 7.99, FORMAT_COMPRESSED, undefined],
+  ["a flat download", "compressed", 0.95, 7.99, FORMAT_NONE, HTTP],
+  ["a page", "plain", 8, 5, FORMAT_TEXT, HTTP],
+  ["text", "plain", 6, 4.5, FORMAT_TEXT, undefined],
+  ["nearly flat, nothing known", "unknown", 1.3, 7.9, FORMAT_NONE, undefined],
+  ["short", "unknown", null, 3, FORMAT_NONE, undefined],
+  ["short text", "plain", null, 3, FORMAT_TEXT, undefined],
+] as const)
+  test(`judge: ${name}: ${expected}`, () => {
+    const { kind, pEncrypted } = judge(randomness, entropy, format, protocol);
+    assert.equal(kind, expected);
+    assert.ok(expected === "encrypted" ? pEncrypted > 0.8 : pEncrypted <= 0.5, `${pEncrypted}`);
+  });
