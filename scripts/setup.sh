@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 project=$PWD
 stamps=.cache/setup
 least_free_mib=12000
+os_release=${CEPA_OS_RELEASE:-/etc/os-release} # a test gives another system's
 began=$SECONDS
 
 say() { printf '[set-up %3ds] %s\n' $((SECONDS - began)) "$*" >&2; }
@@ -20,8 +21,8 @@ packages() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' scripts/packages.
 check_machine() {
   [ "$(uname -m)" = x86_64 ] || stop "this needs an x86-64 machine, not $(uname -m)"
   local ID='' VERSION_ID=''
-  # shellcheck disable=SC1091
-  [ -r /etc/os-release ] && . /etc/os-release
+  # shellcheck disable=SC1090
+  [ -r "$os_release" ] && . "$os_release"
   case "$ID-$VERSION_ID" in
     debian-12 | debian-13) ;;
     *) stop "this needs Debian 12 or 13 and found ${PRETTY_NAME:-another system}: use such a machine, or a container of one" ;;

@@ -10,7 +10,8 @@ export async function runInNamespace(
   command: readonly string[],
   timeoutMs: number,
 ): Promise<string> {
-  const lines = ["set -e", "mount -t sysfs sysfs /sys", "ip link set lo up"];
+  // Only /sys is made private, not the root, which is no mount point in a chroot.
+  const lines = ["set -e", "mount --make-rprivate /sys", "mount -t sysfs sysfs /sys", "ip link set lo up"];
   for (const name of pairs) {
     lines.push(`ip link add ${name} type veth peer name ${name}-far`);
     for (const end of [name, `${name}-far`])
@@ -21,7 +22,8 @@ export async function runInNamespace(
       );
   }
   lines.push('exec "$@"');
-  const child = spawn("unshare", ["--net", "--mount", "bash", "-c", lines.join("\n"), "in-namespace", ...command], {
+  const unshare = ["--net", "--mount", "--propagation", "unchanged"];
+  const child = spawn("unshare", [...unshare, "bash", "-c", lines.join("\n"), "in-namespace", ...command], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: timeoutMs,
     killSignal: "SIGKILL",
