@@ -28,9 +28,9 @@ export async function runLinkRole(
   const { stateFolder, runFolder, nsmFolder } = folders;
   const identity = await loadIdentity(stateFolder);
   const tls = await loadTlsFiles(stateFolder);
-  const config = await loadConfig(stateFolder, identity, log, "link");
   const bootId = await loadBootId();
   const spool = await openSpoolFile(join(stateFolder, "link/spool.json"), Date.now());
+  const config = await loadConfig(stateFolder, identity, log, "link");
   const endpoint = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
   const ports: LinkPorts = {
     clock: nodeClock,

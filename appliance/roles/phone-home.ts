@@ -24,8 +24,8 @@ export async function runPhoneHomeRole(
   const log = journalLog("phone-home");
   const { stateFolder, runFolder } = folders;
   const identity = await loadIdentity(stateFolder);
-  const config = await loadConfig(stateFolder, identity, log, "phone-home");
   const outbox = await openOutboxFile(join(stateFolder, "phone-home/outbox.json"), await loadBootId());
+  const config = await loadConfig(stateFolder, identity, log, "phone-home");
   const sign = signer(await readFile(join(stateFolder, STATE_FILES.emergencyKey), "utf8"), () => ({
     keyId: identity.emergencyKeyId,
     sensorId: identity.sensorId,

@@ -23,7 +23,7 @@ export interface WebhookBody {
   readonly pdu: string;
 }
 
-/** Does something wrong, once, to the next command that matches. */
+/** Does something wrong, once, to the next command that matches; `prompt` is that of AT+CMGS, and hangs. */
 export interface ModemFault {
   readonly command: RegExp;
   readonly kind:
@@ -124,7 +124,7 @@ export async function startModemEmulator(options: ModemEmulatorOptions, signal: 
     commands.push(command);
     const reply = replyTo(command.toUpperCase().replace(/^AT/, ""));
     if (reply === "prompt") {
-      const index = faults.findIndex((fault) => fault.command.source === "prompt");
+      const index = faults.findIndex((fault) => fault.command.test("prompt"));
       if (index >= 0)
         faults.splice(index, 1); // never prompts, and takes no message
       else {
