@@ -1,3 +1,5 @@
+import { decodeLatin1 } from "../../core/latin1.ts";
+
 /** What the first octets of a direction (at most 512) say of its content. */
 export const FORMAT_NONE = 0;
 /** Printable all through. */
@@ -50,21 +52,19 @@ function hasMagic(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 function isHttpMessage(bytes: Uint8Array, from: number, to: number): boolean {
-  return to - from >= 8 && /^(?:HTTP\/1\.|[A-Z]{3,10} [/h*])/.test(asciiText(bytes, from, Math.min(to, from + 16)));
+  const first = bytes[from] as number;
+  if (to - from < 8 || first < 0x41 || first > 0x5a) return false;
+  return /^(?:HTTP\/1\.|[A-Z]{3,10} [/h*])/.test(decodeLatin1(bytes, from, Math.min(to, from + 16)));
 }
 
 function recogniseBody(bytes: Uint8Array, from: number, to: number): Format {
-  const text = asciiText(bytes, from, to);
+  const text = decodeLatin1(bytes, from, to);
   const endOfHeader = text.search(/\r?\n\r?\n/);
   const header = (endOfHeader < 0 ? text : text.slice(0, endOfHeader)).toLowerCase();
   if (COMPRESSED_BODY.test(header)) return FORMAT_COMPRESSED;
   const bodyAt = endOfHeader < 0 ? to : from + text.indexOf("\n", text.indexOf("\n", endOfHeader) + 1) + 1;
   if (bodyAt + 8 <= to && hasMagic(bytes, bodyAt, to)) return FORMAT_COMPRESSED;
   return isText(bytes, from, to) ? FORMAT_TEXT : FORMAT_NONE;
-}
-
-function asciiText(bytes: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...bytes.subarray(from, to));
 }
 
 function isText(bytes: Uint8Array, from: number, to: number): boolean {

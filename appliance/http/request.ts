@@ -1,3 +1,4 @@
+import { decodeLatin1 } from "../../core/latin1.ts";
 import { METHODS } from "./method.ts";
 
 /** What of a request is kept; each text is cut there. */
@@ -61,7 +62,7 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
   while (bytes[start] === CR || bytes[start] === LF) start++;
   const lineEnd = endOfLine(bytes, start, to);
   const methodEnd = find(bytes, SPACE, start, to);
-  const method = text(bytes, start, methodEnd);
+  const method = decodeLatin1(bytes, start, methodEnd);
   let textEnd = lineEnd;
   while (textEnd > methodEnd && (bytes[textEnd - 1] === CR || bytes[textEnd - 1] === SPACE)) textEnd--;
   const versionAt = findVersion(bytes, methodEnd, textEnd);
@@ -70,7 +71,7 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
   let targetEnd = versionAt ?? textEnd;
   while (targetEnd > targetStart && bytes[targetEnd - 1] === SPACE) targetEnd--;
   if (targetEnd <= targetStart || method === HTTP2_PREFACE) return undefined;
-  const uri = text(bytes, targetStart, Math.min(targetEnd, targetStart + TARGET_MAX_BYTES));
+  const uri = decodeLatin1(bytes, targetStart, Math.min(targetEnd, targetStart + TARGET_MAX_BYTES));
   const known = METHODS.has(method.toUpperCase());
   if (
     known
@@ -82,7 +83,7 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
   return {
     method,
     uri,
-    version: versionAt === undefined ? null : text(bytes, versionAt, textEnd),
+    version: versionAt === undefined ? null : decodeLatin1(bytes, versionAt, textEnd),
     ...fields,
   };
 }
@@ -103,7 +104,7 @@ function find(bytes: Uint8Array, octet: number, from: number, to: number): numbe
 function findVersion(bytes: Uint8Array, from: number, to: number): number | undefined {
   const at = to - 8;
   if (at <= from || bytes[at - 1] !== SPACE) return undefined;
-  return /^HTTP\/\d\.\d$/i.test(text(bytes, at, to)) ? at : undefined;
+  return /^HTTP\/\d\.\d$/i.test(decodeLatin1(bytes, at, to)) ? at : undefined;
 }
 
 /** RFC 9112, section 3.2: origin, absolute, authority and asterisk form. */
@@ -127,8 +128,8 @@ function readFields(
     const next = Math.min(lineEnd + 1, to);
     if (end === at) return { host, userAgent, referer, endOffset: next };
     const colon = find(bytes, COLON, at, end);
-    if (colon > at && colon < end && colon - at <= METHOD_MAX_BYTES)
-      switch (text(bytes, at, colon).trimEnd().toLowerCase()) {
+    if (colon < end && isWanted(bytes, at, colon))
+      switch (decodeLatin1(bytes, at, colon).trimEnd().toLowerCase()) {
         case "host":
           host ??= fieldValue(bytes, colon + 1, end);
           break;
@@ -145,10 +146,16 @@ function readFields(
   return { host, userAgent, referer, endOffset: at };
 }
 
-function fieldValue(bytes: Uint8Array, from: number, to: number): string {
-  return text(bytes, from, Math.min(to, from + FIELD_MAX_BYTES)).trim();
+/** Whether the name of a field may be one of the three, by its first letter and length: "Host", "Referer", "User-Agent". */
+function isWanted(bytes: Uint8Array, from: number, to: number): boolean {
+  const length = to - from;
+  const letter = (bytes[from] as number) | 0x20;
+  return (
+    length <= METHOD_MAX_BYTES &&
+    ((letter === 0x68 && length >= 4) || (letter === 0x72 && length >= 7) || (letter === 0x75 && length >= 10))
+  );
 }
 
-function text(bytes: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...bytes.subarray(from, to));
+function fieldValue(bytes: Uint8Array, from: number, to: number): string {
+  return decodeLatin1(bytes, from, Math.min(to, from + FIELD_MAX_BYTES)).trim();
 }
