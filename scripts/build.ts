@@ -71,6 +71,7 @@ async function buildProgram(program: Program): Promise<void> {
   await mkdir(join(DIST, "native"), { recursive: true });
   const bundle = join(work, "bundle.cjs");
   const result = await build({
+    absWorkingDir: PROJECT,
     entryPoints: [join(PROJECT, entry)],
     outfile: bundle,
     bundle: true,
