@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, open, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -14,10 +14,10 @@ import { storeDevice } from "../../appliance/vault/store-device.ts";
 import type { RoleRequest, VaultStatus } from "../../core/contract/role.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { askRole, runRoleSocket } from "../../core/node/role-socket.ts";
-import type { Exec } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
 import { type Certified, makeAuthority } from "../support/certificates.ts";
 import { type KeyServer, startKeyServer } from "../support/key-server.ts";
+import { luksWithoutDmCrypt } from "../support/luks-without-dm-crypt.ts";
 import { TEST_SENSOR_ID, writeSensorState } from "../support/sensor-state.ts";
 
 const MIB = 1024 * 1024;
@@ -132,7 +132,11 @@ test("the role formats a new store, opens it again with the same key, and report
     },
     stop.signal,
   ).catch(() => {});
-  const overrides = { store: storeDevice(image, mapper), tool: luksTool(withoutDmCrypt(mapper)), tunnelUp: () => true };
+  const overrides = {
+    store: storeDevice(image, mapper),
+    tool: luksTool(luksWithoutDmCrypt(mapper, join(folder, "content.img"))),
+    tunnelUp: () => true,
+  };
   const folders = { stateFolder: state, runFolder, nsmFolder: join(folder, "nsm") };
 
   const first = await runUntilOpen(folders, overrides);
@@ -178,24 +182,6 @@ async function runUntilOpen(
     stop.abort();
     assert.equal(((await role) as Error).name, "AbortError");
   }
-}
-
-/** cryptsetup itself, but `open` only proves the key and leaves a file where the kernel would have made a device. */
-function withoutDmCrypt(mapper: string): Exec {
-  return async (program, args, signal, options) => {
-    if (program !== "cryptsetup" || args[0] === "luksFormat") return nodeExec(program, args, signal, options);
-    const name = args.at(-1) ?? "";
-    if (args[0] === "close") {
-      await rm(join(mapper, name));
-      return { stdout: "", stderr: "" };
-    }
-    const proved = await nodeExec(program, [...args.slice(0, -1), "--test-passphrase"], signal, options);
-    const content = join(mapper, "..", "content.img");
-    await (await open(content, "a")).close();
-    await truncate(content, 32 * MIB);
-    await symlink(content, join(mapper, name));
-    return proved;
-  };
 }
 
 async function overwrite(path: string, atOffset: number, octet: number): Promise<void> {
