@@ -29,11 +29,7 @@ export function decodeUdp(packet: Packet): Layer {
 
 /** 3GPP TS 29.281, section 5.1, on any port: version 1, a G-PDU, and a length that is just right. */
 function looksLikeGtpU(packet: Packet): boolean {
-  return (
-    packet.has(16) &&
-    (packet.uint16At(0) & 0xf8ff) === 0x30ff &&
-    packet.uint16At(2) + 8 === packet.wireBytes()
-  );
+  return packet.has(16) && (packet.uint16At(0) & 0xf8ff) === 0x30ff && packet.uint16At(2) + 8 === packet.wireBytes();
 }
 
 /** IANA service names and port numbers; 8472 is Linux's default for VXLAN from before there was a number. */
