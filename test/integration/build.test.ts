@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import packageJson from "../../package.json" with { type: "json" };
@@ -55,6 +56,16 @@ test("the native addons lie beside it and load", () => {
     const { status, stderr } = run(process.execPath, ["-e", `require(${JSON.stringify(join(folder, addon))})`]);
     assert.deepEqual({ addon, status, stderr }, { addon, status: 0, stderr: "" });
   }
+});
+
+test("the same sources give the same executable", () => {
+  const build = () => run(process.execPath, [join(PROJECT, "scripts/build.ts"), "sensor"]);
+  const hash = () => createHash("sha256").update(readFileSync(SENSOR)).digest("hex");
+  assert.equal(build().status, 0);
+  const before = hash();
+  rmSync(join(PROJECT, ".cache/sea-sensor/stamp"));
+  assert.match(build().stdout, /^dist\/cepa-sensor built, /);
+  assert.equal(hash(), before);
 });
 
 test("nothing is built again when nothing has changed", () => {
