@@ -5,6 +5,7 @@ import { PCAP_MAX_BYTES, QUERY_MAX_ROWS, QUERY_TIMEOUT_MS } from "../../core/con
 import type { PcapSelection } from "../../core/contract/role.ts";
 import type { Clock } from "../../core/ports.ts";
 import { listSensors, type Sensor, sensorByName } from "../fleet/sensors.ts";
+import type { KeyService } from "../keys/key-service.ts";
 import type { LinkHub } from "../link/link-hub.ts";
 import type { Provider } from "../state/provider.ts";
 import type { ConnectedClient } from "../vpn/management.ts";
@@ -15,6 +16,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 
 interface ApiServices {
   readonly links: LinkHub;
+  readonly keys: Pick<KeyService, "counters">;
   /** The tunnels of one sensor. */
   clientsOf(sensorId: string): readonly ConnectedClient[];
 }
@@ -44,7 +46,10 @@ export async function runApiServer(
       const views = listSensors(provider.database).map((sensor) =>
         viewOf(sensor, { vpn: services.clientsOf(sensor.id), link: services.links.live(sensor.id) }),
       );
-      return send(response, 200, { sensors: views, counters: services.links.counters() });
+      return send(response, 200, {
+        sensors: views,
+        counters: { ...services.links.counters(), ...services.keys.counters() },
+      });
     }
     const body = await readBody(request, BODY_LIMIT_BYTES);
     if (body === undefined) return send(response, 413, { error: `a request of at most ${BODY_LIMIT_BYTES} octets` });

@@ -91,7 +91,8 @@ export async function runHttpsServer(
       socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => services.links.accept(sensor, webSocket));
+    const { serialNumber } = (request.socket as TLSSocket).getPeerCertificate();
+    sockets.handleUpgrade(request, socket, head, (webSocket) => services.links.accept(sensor, serialNumber, webSocket));
   });
   server.on("tlsClientError", (error) => ports.log("debug", `TLS refused: ${error.message}`));
 

@@ -13,7 +13,7 @@ import { createLinkHub } from "../link/link-hub.ts";
 import { openProvider, type Provider, unlockMasterKey } from "../state/provider.ts";
 import { baseAddress, StateError } from "../state/settings.ts";
 import { makeDevices, removeDevices } from "../vpn/devices.ts";
-import { installFirewall, removeFirewall } from "../vpn/firewall.ts";
+import { installFirewall, removeFirewall, runFirewallWatch } from "../vpn/firewall.ts";
 import type { ConnectedClient } from "../vpn/management.ts";
 import { renderRouteScript, renderServerConfig, TRANSPORTS, type Transport } from "../vpn/server-config.ts";
 import { runServerProcess, type ServerProcess } from "../vpn/server-process.ts";
@@ -127,9 +127,13 @@ async function serve(
     ended: (transport: Transport, why: string, restartInMs: number) =>
       report({ stage: "vpnServerEnded", atMs: clock.nowMs(), transport, why, restartInMs }),
   };
+  const onFirewallRestored = () => report({ stage: "firewallRestored", atMs: clock.nowMs() });
   let reloadCrl = async (): Promise<void> => {};
   const onHttps = (reload: () => Promise<void>) => {
-    reloadCrl = reload;
+    reloadCrl = async () => {
+      await reload();
+      links.closeRevoked();
+    };
     up("https");
   };
   const onWebhook = (address: string) => {
@@ -138,10 +142,11 @@ async function serve(
   };
   await runTogether(signal, [
     ...servers.map((server) => (jobSignal: AbortSignal) => runServerProcess(server, vpnEvents, ports, jobSignal)),
+    (jobSignal) => runFirewallWatch(settings, ports, onFirewallRestored, jobSignal),
     (jobSignal) => runCrlRenewal(provider, authority, ports, () => reloadCrl(), jobSignal),
     (jobSignal) => runHttpsServer(provider, { keys, links }, ports, onHttps, jobSignal),
     (jobSignal) => runWebhook(provider, options.webhook, ports, onWebhook, jobSignal),
-    (jobSignal) => runApiServer(provider, { links, clientsOf }, ports, () => up("api"), jobSignal),
+    (jobSignal) => runApiServer(provider, { links, keys, clientsOf }, ports, () => up("api"), jobSignal),
   ]);
 }
 

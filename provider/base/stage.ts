@@ -79,6 +79,7 @@ export type Stage =
   | { readonly stage: "alertRefused"; readonly atMs: number; readonly why: string }
   | { readonly stage: "crlPublished"; readonly atMs: number; readonly expiresAtMs: number }
   | { readonly stage: "crlWarning"; readonly atMs: number; readonly why: string; readonly expiresAtMs: number }
+  | { readonly stage: "firewallRestored"; readonly atMs: number }
   | { readonly stage: "stopped"; readonly atMs: number };
 
 export type Report = (stage: Stage) => void;
@@ -115,6 +116,8 @@ function describe(stage: Stage): string {
       return `CRL published, good until ${new Date(stage.expiresAtMs).toISOString()}`;
     case "crlWarning":
       return `WARNING: the CRL is not renewed and runs out at ${new Date(stage.expiresAtMs).toISOString()}; then no sensor can connect: ${stage.why}`;
+    case "firewallRestored":
+      return "WARNING: the packet filter's table cepa_base was gone, and is back; something here flushes the ruleset";
     case "stopped":
       return "stopped";
   }

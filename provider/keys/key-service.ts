@@ -26,6 +26,13 @@ export interface KeyService {
   challenge(sensor: Sensor): Challenge | undefined;
   /** Throws an AuditError when the log can't be written: then there is no key. */
   volumeKey(sensor: Sensor, sourceAddress: string, body: string): VolumeKeyAnswer;
+  /** Since base started. */
+  counters(): {
+    readonly challengesRefused: number;
+    readonly keysReleased: number;
+    readonly keysRefused: number;
+    readonly noncesEvicted: number;
+  };
 }
 
 /** Decides, writes the audit entry, and only then makes the answer. */
@@ -40,7 +47,10 @@ export function createKeyService(
   const requests = new RateLimit(REQUESTS_PER_MINUTE, MINUTE_MS);
   const refusals = new Map<string, { readonly why: string; readonly atMs: number; suppressed: number }>();
 
+  const counters = { challengesRefused: 0, keysReleased: 0, keysRefused: 0 };
+
   const refused = (sensor: Sensor, why: string, source: string, nowMs: number) => {
+    counters.keysRefused++;
     const before = refusals.get(sensor.id);
     if (before?.why === why && nowMs - before.atMs < REPEATED_REFUSAL_MS) {
       before.suppressed++;
@@ -53,9 +63,14 @@ export function createKeyService(
   };
 
   return {
+    counters: () => ({ ...counters, noncesEvicted: nonces.evicted }),
+
     challenge(sensor) {
       const nowMs = ports.clock.nowMs();
-      if (!challenges.allow(sensor.id, nowMs)) return undefined;
+      if (!challenges.allow(sensor.id, nowMs)) {
+        counters.challengesRefused++;
+        return undefined;
+      }
       return { nonce: nonces.issue(sensor.id, nowMs) };
     },
 
@@ -96,6 +111,7 @@ export function createKeyService(
         detail: releaseDetail(request, decision, sourceAddress),
       });
       refusals.delete(sensor.id);
+      counters.keysReleased++;
       if (decision.newLuksUuid !== null) recordLuksUuid(database, sensor.id, decision.newLuksUuid);
       database.prepare("update sensors set last_boot_id = ? where id = ?").run(request.bootId, sensor.id);
       const { format, storeDiffers } = decision;

@@ -3,6 +3,7 @@ import type { HealthRecord } from "../../core/contract/health.ts";
 import type { SensorEvent } from "../../core/contract/role.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Report } from "../base/stage.ts";
+import { certificateOwner } from "../fleet/certificates.ts";
 import { type Sensor, sensorById } from "../fleet/sensors.ts";
 import type { Provider } from "../state/provider.ts";
 import { LinkError, SensorLink } from "./sensor-link.ts";
@@ -17,20 +18,22 @@ export interface LiveLink {
 
 export interface LinkHub {
   /** A WebSocket of a sensor whose certificate and address were checked. A live link of the same sensor gives way. */
-  accept(sensor: Sensor, socket: WebSocket): void;
+  accept(sensor: Sensor, certificateSerial: string, socket: WebSocket): void;
   /** Throws a LinkError when the sensor has no link. */
   linkOf(sensorId: string): SensorLink;
   live(sensorId: string): LiveLink | undefined;
   counters(): { readonly replaced: number; readonly eventRepeats: number; readonly heartbeatsTooLong: number };
+  /** Ends the links whose certificate is not good any more. */
+  closeRevoked(): void;
   closeAll(): void;
 }
 
 export function createLinkHub(provider: Provider, ports: { readonly clock: Clock; readonly report: Report }): LinkHub {
   const { database } = provider;
-  const links = new Map<string, { readonly link: SensorLink; live: LiveLink }>();
+  const links = new Map<string, { readonly link: SensorLink; readonly certificateSerial: string; live: LiveLink }>();
   const counters = { replaced: 0, eventRepeats: 0, heartbeatsTooLong: 0 };
 
-  const accept = (sensor: Sensor, socket: WebSocket) => {
+  const accept = (sensor: Sensor, certificateSerial: string, socket: WebSocket) => {
     const { clock, report } = ports;
     const about = { sensor: sensor.name, sensorId: sensor.id };
     const before = links.get(sensor.id);
@@ -56,7 +59,11 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
         report({ stage: "linkDown", atMs: clock.nowMs(), ...about, why });
       },
     });
-    const entry = { link, live: { upSinceMs: clock.nowMs(), bootId: null, lastHeartbeatAtMs: null, health: null } };
+    const entry = {
+      link,
+      certificateSerial,
+      live: { upSinceMs: clock.nowMs(), bootId: null, lastHeartbeatAtMs: null, health: null },
+    };
     const update = (change: Partial<LiveLink>) => {
       (entry as { live: LiveLink }).live = { ...entry.live, ...change } as LiveLink;
     };
@@ -76,6 +83,11 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
     },
     live: (sensorId) => links.get(sensorId)?.live,
     counters: () => ({ ...counters }),
+    closeRevoked() {
+      for (const [sensorId, { link, certificateSerial }] of links)
+        if (certificateOwner(database, certificateSerial, ports.clock.nowMs()) !== sensorId)
+          link.close("the certificate is revoked");
+    },
     closeAll() {
       for (const { link } of links.values()) link.close("base is stopping");
     },

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { DatabaseSync } from "node:sqlite";
 import type { Secret } from "../../core/secret.ts";
 import { type AuditLog, openAuditLog } from "../audit/audit-log.ts";
@@ -22,6 +22,8 @@ export interface Provider {
 /** Throws a StateError when there is none. The caller closes `database`. */
 export async function openProvider(folder: string): Promise<Provider> {
   const settings = await readSettings(folder);
+  if (((await stat(folder)).mode & 0o077) !== 0)
+    throw new StateError("damaged", `${folder}: other users can read it, and keys are in it; chmod 700 ${folder}`);
   const paths = statePaths(folder);
   const database = openDatabase(paths.database);
   return { paths, settings, database, audit: openAuditLog(paths.auditLog, database) };

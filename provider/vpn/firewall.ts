@@ -1,4 +1,4 @@
-import type { Exec } from "../../core/ports.ts";
+import { type Clock, type Exec, ExecError } from "../../core/ports.ts";
 import { baseAddress, type ProviderSettings } from "../state/settings.ts";
 import { TRANSPORTS, tunnelDevice } from "./server-config.ts";
 
@@ -45,4 +45,25 @@ export async function installFirewall(settings: ProviderSettings, exec: Exec, si
 
 export async function removeFirewall(exec: Exec, signal: AbortSignal): Promise<void> {
   await exec("nft", ["delete", "table", ...FIREWALL_TABLE.split(" ")], signal, { timeoutMs: 30_000 });
+}
+
+const WATCH_MS = 10_000;
+
+/** Puts the table back when something else on the machine flushed it; `onRestored` is told each time. */
+export async function runFirewallWatch(
+  settings: ProviderSettings,
+  ports: { readonly clock: Clock; readonly exec: Exec },
+  onRestored: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (true) {
+    await ports.clock.sleep(WATCH_MS, signal);
+    try {
+      await ports.exec("nft", ["list", "table", ...FIREWALL_TABLE.split(" ")], signal, { timeoutMs: 30_000 });
+    } catch (error) {
+      if (!(error instanceof ExecError) || error.status === undefined) throw error;
+      await installFirewall(settings, ports.exec, signal);
+      onRestored();
+    }
+  }
 }

@@ -186,6 +186,14 @@ test("what base does not know, or what is too long, hurts nobody", async () => {
   await again.stop();
 });
 
+test("a new flash ends the link of the box before", async () => {
+  const link = await openWithHello(second);
+  await network.enrol("second");
+  await until_(link, (line) => line.closed === 1000, "closed");
+  const refused = open(second);
+  await until_(refused, (line) => line.error !== undefined, "refused");
+});
+
 test("base's socket is its owner's alone, and a second base for the same folder is refused", async () => {
   assert.equal((await stat(join(network.state, "base.sock"))).mode & 0o777, 0o600);
   const { status, stderr } = await network.cepaResult(["base", "run"]);

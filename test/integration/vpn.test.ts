@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { nodeExec } from "../../core/node/exec.ts";
@@ -159,18 +159,26 @@ test("a sensor without its CCD file, with a disabled one, or with a revoked cert
   await vpn.stop();
 });
 
-test("OpenVPN that dies is started again; base that is stopped takes everything away", async () => {
-  const from = base.lines.length;
-  const pid = (await network.runIn("base", "pgrep", ["-f", "openvpn --suppress-timestamps --config .*udp.conf"]))
-    .trim()
-    .split("\n");
-  const own: string[] = [];
-  for (const candidate of pid) {
-    const namespace = await network.runIn("base", "ip", ["netns", "identify", candidate]);
-    if (namespace.trim() === network.namespace("base")) own.push(candidate);
+/** Process ids of OpenVPN servers in base's namespace. */
+async function serverPids(transport: string): Promise<readonly number[]> {
+  const signal = AbortSignal.timeout(10_000);
+  const { stdout } = await nodeExec("ip", ["netns", "pids", network.namespace("base")], signal);
+  const pids: number[] = [];
+  for (const pid of stdout.trim().split("\n").filter(Boolean)) {
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.startsWith("openvpn\0") && commandLine.includes(`/${transport}.conf`)) pids.push(Number(pid));
   }
-  assert.equal(own.length, 1);
-  process.kill(Number(own[0]), "SIGKILL");
+  return pids;
+}
+
+test("OpenVPN that dies is started again, and has two capabilities only", async () => {
+  const from = base.lines.length;
+  const [pid = 0, ...more] = await serverPids("udp");
+  assert.deepEqual(more, []);
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  assert.match(status, /^CapBnd:\t0000000000001400$/m, "CAP_NET_BIND_SERVICE and CAP_NET_ADMIN");
+  assert.match(status, /^NoNewPrivs:\t1$/m);
+  process.kill(pid, "SIGKILL");
   await base.waitFor(
     (line: Stage) => line.stage === "vpnServerEnded" && line.transport === "udp",
     "ended",
@@ -181,8 +189,28 @@ test("OpenVPN that dies is started again; base that is stopped takes everything 
   assert.equal((await connected(first, from)).address, "10.213.1.1");
   await network.vpnUp(vpn);
   assert.equal(await pings(first, "10.213.0.1"), 3);
-  await vpn.stop();
+});
 
+test("rules that something else flushed are put back", async () => {
+  const from = base.lines.length;
+  await network.runIn("base", "nft", ["flush", "ruleset"]);
+  await base.waitFor((line: Stage) => line.stage === "firewallRestored", "restored", 60_000, from);
+  assert.match(await network.runIn("base", "nft", ["list", "ruleset"]), /table inet cepa_base/);
+});
+
+test("base that is killed takes OpenVPN with it, and starts again over what it left", async () => {
+  base.child.kill("SIGKILL");
+  await base.stop();
+  const gone = async () =>
+    (await serverPids("udp")).length + (await serverPids("tcp")).length === 0 ? true : undefined;
+  await until(gone, "OpenVPN ends with base");
+  base = await network.startBase();
+  const vpn = network.startVpn(first);
+  await network.vpnUp(vpn);
+  assert.equal(await pings(first, "10.213.0.1"), 3);
+});
+
+test("base that is stopped takes everything away", async () => {
   assert.equal(await base.stop(), 0);
   assert.equal((base.lines.at(-1) as Stage).stage, "stopped");
   assert.equal(await network.runIn("base", "nft", ["list", "ruleset"]), "");
