@@ -20,6 +20,7 @@ import type { AnalyserStart } from "./capture-analyser.ts";
 import { type AnalyserReport, type CaptureProgress, renderCaptureStatus } from "./capture-progress.ts";
 import { checkCaptureFilter, openSelection } from "./capture-retrieval.ts";
 import type { RoleFolders } from "./role-folders.ts";
+import { planSessionsBudgetBytes } from "./session-retention.ts";
 
 const WAIT_MS = 1_000;
 const PORT_NAME = /^[A-Za-z0-9_.-]{1,15}$/;
@@ -54,6 +55,8 @@ export async function runCaptureRole(folders: RoleFolders, signal: AbortSignal):
 }
 
 async function answer(request: RoleRequest, board: Board, nsmFolder: string, signal: AbortSignal): Promise<RoleReply> {
+  if ((request.type === "query" || request.type === "pcap") && board.progress.state !== "capturing")
+    return { type: "error", message: "the store is not open yet" };
   switch (request.type) {
     case "status":
       return { type: "status", status: renderCaptureStatus(board.progress, await describePorts(board.ports)) };
@@ -87,7 +90,8 @@ async function runCapture(
 
   const { capture } = config;
   const ring = { ringSizeBytes: capture.ringSizeBytes, snaplenBytes: capture.snaplenBytes };
-  const budgetBytes = capture.budgetBytes || defaultBudgetBytes(await readSizeBytes(nsmFolder));
+  const storeSizeBytes = await readSizeBytes(nsmFolder);
+  const budgetBytes = capture.budgetBytes || defaultBudgetBytes(storeSizeBytes);
   const writerStart: WriterStart = {
     ports: withRing,
     ring: { ...ring, filter: capture.filter },
@@ -105,6 +109,7 @@ async function runCapture(
     sensor,
     sessionsFolder: join(nsmFolder, SESSIONS_FOLDER),
     ageMs: capture.ageMs,
+    budgetBytes: planSessionsBudgetBytes(storeSizeBytes, budgetBytes),
   };
   const writer = startWorker("capture-writer", writerStart);
   const analyser = startWorker("capture-analyser", analyserStart);

@@ -6,7 +6,7 @@ export interface SensorConfig {
     readonly snaplenBytes: number;
     /** A pcap file is closed at this size. */
     readonly fileSizeBytes: number;
-    /** All pcap files together; 0: nine tenths of /nsm less 1 GiB. */
+    /** All pcap files together; 0: nine tenths of /nsm less 1 GiB, half of it at least. */
     readonly budgetBytes: number;
     readonly ageMs: number;
     /** BPF expression of frames to write; empty: all. */
