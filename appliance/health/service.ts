@@ -1,5 +1,4 @@
 import { readdir, readFile, statfs } from "node:fs/promises";
-import { cpuTemperature } from "systeminformation";
 import type { DiskUse, HealthRecord } from "../../core/contract/health.ts";
 import type { Clock } from "../../core/ports.ts";
 import {
@@ -14,17 +13,13 @@ import {
 /** What the roles said of themselves; null where one did not answer. */
 export type RoleHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome">;
 
-const TEMPERATURE_TIMEOUT_MS = 5_000;
-
-/**
- * Measures the box. /proc and /sys are read here; of systeminformation only `cpuTemperature` is used, which on Linux
- * reads hwmon and thermal zones. What can't be read is 0, "unknown" or null: health never fails.
- */
+/** Measures the box by what /proc and /sys say. What can't be read is 0, "unknown" or null: health never fails. */
 export async function measureHealth(
   clock: Clock,
   bootId: string,
   mounts: readonly string[],
   roles: RoleHealth,
+  temperatureC: number | null,
 ): Promise<HealthRecord> {
   const names = await readdir("/sys/class/net").catch(() => []);
   const carriers = new Set<string>();
@@ -40,16 +35,10 @@ export async function measureHealth(
     memoryTotalBytes: memory.totalBytes,
     memoryAvailableBytes: memory.availableBytes,
     disks: (await Promise.all(mounts.map(diskUse))).filter((disk) => disk !== undefined),
-    temperatureC: await temperatureC(),
+    temperatureC,
     interfaces: parseInterfaces(await textOf("/proc/net/dev"), carriers),
     ...roles,
   };
-}
-
-async function temperatureC(): Promise<number | null> {
-  const late = new Promise<null>((resolve) => setTimeout(resolve, TEMPERATURE_TIMEOUT_MS, null).unref());
-  const measured = await Promise.race([cpuTemperature().catch(() => null), late]);
-  return Number.isFinite(measured?.main) ? (measured?.main ?? null) : null;
 }
 
 async function diskUse(mount: string): Promise<DiskUse | undefined> {

@@ -7,6 +7,8 @@ export interface Reach {
   readonly carrier: boolean;
   /** IPv4 addresses of the uplink. */
   readonly addresses: readonly string[];
+  /** A name of base's VPN server that can't be resolved; undefined: none, or the tunnel is up. */
+  readonly unresolvedName: string | undefined;
   /** The tunnel has the sensor's address. */
   readonly tunnelUp: boolean;
 }
@@ -30,7 +32,18 @@ export function describeReach(
   if (!reach.carrier) return { state: "noUplink", detail: `no link on the uplink port ${uplink}: is the cable in?` };
   const [address] = reach.addresses;
   if (address === undefined) return { state: "noAddress", detail: `the uplink port ${uplink} has no address yet` };
+  const { unresolvedName } = reach;
+  if (unresolvedName !== undefined)
+    return { state: "vpnDown", detail: `${uplink} has ${address}, but the name ${unresolvedName} is not found` };
   return { state: "vpnDown", detail: `${uplink} has ${address}; the VPN does not come up` };
+}
+
+/** Host names in the `remote` lines of an OpenVPN configuration; IPv4 addresses need no look-up. */
+export function readRemoteNames(configuration: string): string[] {
+  const hosts = [...configuration.matchAll(/^remote\s+([A-Za-z0-9.-]{1,253})(?:\s|$)/gm)].map(
+    (match) => match[1] ?? "",
+  );
+  return [...new Set(hosts)].filter((host) => !/^[\d.]+$/.test(host)).slice(0, 8);
 }
 
 /** Whether base is reached, as phone-home counts it: `upAt`, or down since then. */

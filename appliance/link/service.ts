@@ -63,7 +63,7 @@ export interface LinkSettings {
 export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
   const { clock, spool } = ports;
   const { identity } = settings;
-  let reach: Reach = { uplink: undefined, carrier: false, addresses: [], tunnelUp: false };
+  let reach: Reach = { uplink: undefined, carrier: false, addresses: [], unresolvedName: undefined, tunnelUp: false };
   let lastHeardMs: number | undefined; // monotonic
   let lastHeartbeatAtMs: number | null = null;
   let contact: Contact = { up: false, sinceMs: clock.monotonicMs() };

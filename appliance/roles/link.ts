@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { HealthRecord } from "../../core/contract/health.ts";
+import { STATE_FILES } from "../../core/contract/identity.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
 import { nodeClock } from "../../core/node/clock.ts";
 import { journalLog } from "../../core/node/log.ts";
@@ -8,11 +9,13 @@ import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/n
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
 import { measureHealth } from "../health/service.ts";
+import { measureTemperatureC } from "../health/temperature.ts";
 import { loadBootId, loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
 import { connector } from "../link/connection.ts";
+import { readRemoteNames } from "../link/reach.ts";
 import { createLink, type LinkPorts } from "../link/service.ts";
 import { openSpoolFile } from "../link/spool-file.ts";
-import { readReach } from "../link/uplink.ts";
+import { reachReader } from "../link/uplink.ts";
 import { askStatus } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
 
@@ -31,6 +34,8 @@ export async function runLinkRole(
   const bootId = await loadBootId();
   const spool = await openSpoolFile(join(stateFolder, "link/spool.json"), Date.now());
   const config = await loadConfig(stateFolder, identity, log, "link");
+  const openvpn = await readFile(join(stateFolder, STATE_FILES.openvpn), "utf8").catch(() => "");
+  const readReach = reachReader(identity.vpnAddress, readRemoteNames(openvpn));
   const endpoint = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
   const ports: LinkPorts = {
     clock: nodeClock,
@@ -39,9 +44,15 @@ export async function runLinkRole(
     spool,
     connect: connector(endpoint),
     ask: (request, askSignal) => openRole(roleSocketPath("capture", runFolder), request, askSignal),
-    readReach: async () => readReach(await findUplink(runFolder), identity.vpnAddress),
+    readReach: async () => readReach(await findUplink(runFolder)),
     readHealth: async (healthSignal) =>
-      measureHealth(nodeClock, bootId, [stateFolder, nsmFolder], await askRoles(runFolder, healthSignal)),
+      measureHealth(
+        nodeClock,
+        bootId,
+        [stateFolder, nsmFolder],
+        await askRoles(runFolder, healthSignal),
+        await measureTemperatureC(),
+      ),
     async tellVpn(up, tries, tellSignal) {
       const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
       await askRole(roleSocketPath("phone-home", runFolder), { type: "vpn", up, tries }, timed);

@@ -1,12 +1,12 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import type { HealthRecord } from "../../core/contract/health.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
 import { nodeClock } from "../../core/node/clock.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { journalLog } from "../../core/node/log.ts";
 import { type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
+import { measureHealth } from "../health/service.ts";
 import { loadBootId, loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
 import { fetchBaseShare } from "../vault/base-client.ts";
 import { luksTool } from "../vault/luks-tool.ts";
@@ -29,7 +29,7 @@ export async function runVaultRole(
   const bootId = await loadBootId();
   const board = newVaultBoard();
   const base = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
-  const health: HealthRecord | null = null; // link's heartbeats carry it; this role runs nothing that it can do without
+  const nobody = { capture: null, vault: null, phoneHome: null }; // link's heartbeats say how the roles are
   const ports: VaultPorts = {
     clock: nodeClock,
     log,
@@ -38,8 +38,10 @@ export async function runVaultRole(
     store: storeDevice(STORE_DEVICE),
     formatRecord: formatRecordFile(join(folders.stateFolder, "vault/format.json")),
     tunnelUp: () => hasAddress(identity.vpnAddress),
-    fetchShare: (luksUuid, fetchSignal) =>
-      fetchBaseShare(base, { sensorId: identity.sensorId, bootId, luksUuid, health }, fetchSignal),
+    async fetchShare(luksUuid, fetchSignal) {
+      const health = await measureHealth(nodeClock, bootId, [folders.stateFolder], nobody, null);
+      return fetchBaseShare(base, { sensorId: identity.sensorId, bootId, luksUuid, health }, fetchSignal);
+    },
     tell: (event, tellSignal) => tellLink(folders.runFolder, event, tellSignal),
     ...overrides,
   };

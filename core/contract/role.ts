@@ -16,7 +16,10 @@ export type RoleRequest =
   | { readonly type: "query"; readonly sql: string; readonly maxRows: number; readonly timeoutMs: number }
   /** capture: frames out of /nsm. */
   | ({ readonly type: "pcap" } & PcapSelection)
-  /** phone-home: the tunnel as link sees it; link says so at each change and every 10 s. */
+  /**
+   * phone-home: whether base is reached through the tunnel (`up`: something of it was heard in the last 30 s, a pong at
+   * least), and how often that was tried since it was not. Link says so at each change and every 10 s.
+   */
   | { readonly type: "vpn"; readonly up: boolean; readonly tries: number }
   /** link: an event to carry to base, spooled until base acknowledges it. */
   | { readonly type: "event"; readonly event: SensorEvent };

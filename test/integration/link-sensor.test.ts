@@ -126,7 +126,13 @@ async function withLink(
           return { answer: { type: "rows", columns: ["sql"], rows: [[request.sql]], cut: false }, body: none() };
         return { answer: { type: "pcap" }, body: pieces() };
       },
-      readReach: async () => ({ uplink: "eth0", carrier: true, addresses: ["192.0.2.9"], tunnelUp: true }),
+      readReach: async () => ({
+        uplink: "eth0",
+        carrier: true,
+        addresses: ["192.0.2.9"],
+        unresolvedName: undefined,
+        tunnelUp: true,
+      }),
       readHealth: async () => HEALTH,
       tellVpn: async (up, tries) => void told.push([up, tries]),
       connect: connector({ host: "127.0.0.1", port, localAddress: "127.0.0.2", ...certified }),

@@ -33,6 +33,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/capture/ring.ts": "the native addon",
   "appliance/capture/savefile-libpcap.ts": "npm pcap, savefiles",
   "appliance/capture/span-ports.ts": "looks for interfaces in /sys",
+  "appliance/health/temperature.ts": "systeminformation",
   "appliance/link/connection.ts": "the WebSocket",
   "appliance/link/spool-file.ts": "the spool on disk",
   "appliance/link/uplink.ts": "addresses and carrier of the uplink",
