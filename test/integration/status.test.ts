@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import type { LinkStatus, VaultStatus } from "../../core/contract/role.ts";
+import { runRoleSocket } from "../../core/node/role-socket.ts";
+import { TEST_SENSOR_ID, writeSensorState } from "../support/sensor-state.ts";
+
+const MAIN = join(dirname(dirname(import.meta.dirname)), "appliance/main.ts");
+const LINK: LinkStatus = {
+  role: "link",
+  state: "vpnDown",
+  detail: "enp0s2 has 192.0.2.9; the VPN does not come up",
+  vpnUp: false,
+  vpnAddress: null,
+  spooled: 0,
+  lastHeartbeatAtMs: null,
+};
+const VAULT: VaultStatus = {
+  role: "vault",
+  state: "open",
+  detail: "the store is open",
+  tries: 1,
+  luksUuid: null,
+  openedAtMs: 1,
+  identity: "software",
+};
+
+test("in a pipe, as on a serial line, stages are printed as they are reached, and what holds the box up", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cepa-status-"));
+  await writeSensorState(folder, { privateKey: "", certificate: "", authority: "" }, { name: "lab-1" });
+  const stop = new AbortController();
+  let link = LINK;
+  const roles = [
+    runRoleSocket(join(folder, "link.sock"), async () => ({ type: "status", status: link }), stop.signal),
+    runRoleSocket(join(folder, "vault.sock"), async () => ({ type: "status", status: VAULT }), stop.signal),
+  ].map((role) => role.catch(() => {}));
+  const child = spawn(process.execPath, [MAIN, "status", "--watch", "--state", folder, "--run", folder], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (line.includes("! store") || line === "cepa: store open")
+      link = { ...LINK, state: "up", vpnUp: true, vpnAddress: "10.213.1.1" };
+    if (line === "cepa: base answers") child.kill("SIGTERM");
+  }
+  const [status] = child.exitCode === null ? ((await once(child, "close")) as [number | null]) : [child.exitCode];
+  clearTimeout(timer);
+  stop.abort();
+  await Promise.all(roles);
+  await rm(folder, { recursive: true });
+  assert.equal(status, 0);
+  assert.equal(lines[0], "cepa: status follows");
+  assert.ok(lines.includes(`cepa: Cepa sensor lab-1, ${TEST_SENSOR_ID}, software identity: weaker`));
+  for (const line of ["cepa: uplink up", "cepa: key released", "cepa: store open", "cepa: vpn up 10.213.1.1"])
+    assert.equal(lines.filter((one) => one === line).length, 1, line);
+  assert.ok(lines.some((line) => line.endsWith("! VPN: enp0s2 has 192.0.2.9; the VPN does not come up")));
+});
