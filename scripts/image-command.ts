@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
+import { withBuildLock } from "../image/build-lock.ts";
 import { findProfile, PROFILES } from "../image/profile.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError, type StepEvent } from "../image/step-runner.ts";
@@ -54,7 +55,11 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
       process.stderr.write("cepa image build makes file systems of root's files: run it as root, or with sudo\n");
       return 1;
     }
-    const manifest = await buildImage(build, ports, signal);
+    const waiting = (processId: number) =>
+      process.stderr.write(`image: waiting for process ${processId}, which builds\n`);
+    const manifest = await withBuildLock(`${build.paths.cache}/lock`, nodeClock, waiting, signal, () =>
+      buildImage(build, ports, signal),
+    );
     if (options.json) process.stdout.write(`${JSON.stringify(manifest, undefined, 2)}\n`);
     else {
       const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
