@@ -174,3 +174,16 @@ test("enrolment: what is refused changes nothing", async () => {
   assert.equal(await readFile(join(state, "vpn/crl.pem"), "utf8"), crl);
   assert.equal((await cepa(["audit", "verify"])).status, 0);
 });
+
+test("commands at the same time: each address once, and the audit log whole", async () => {
+  const names = ["one", "two", "three", "four"];
+  const added = await Promise.all(names.map((name) => cepa(["sensor", "add", name, "--json"])));
+  const addresses = added.map(({ stdout }) => (JSON.parse(stdout) as { address: string }).address);
+  assert.deepEqual(addresses.sort(), ["10.213.1.2", "10.213.1.3", "10.213.1.4", "10.213.1.5"]);
+  assert.equal((await cepa(["sensor", "add", "one"])).status, 1);
+  const { status, stdout } = await cepa(["audit", "verify", "--json"]);
+  assert.equal(status, 0);
+  const actions = (await readFile(join(state, "audit.log"), "utf8")).match(/"action":"sensorAdd"/g);
+  assert.equal(actions?.length, 5);
+  assert.equal((JSON.parse(stdout) as { whole: boolean }).whole, true);
+});
