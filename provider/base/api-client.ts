@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from "node:http";
 import type { PcapSelection } from "../../core/contract/role.ts";
-import type { Rows } from "../link/sensor-link.ts";
+import type { Rows } from "../link/sensor-words.ts";
 import type { SensorView } from "./status.ts";
 
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { WebSocketServer } from "ws";
@@ -17,6 +18,7 @@ import { readBody } from "./http-body.ts";
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 const CONNECTIONS_MAX = 8192;
+const CONNECTIONS_PER_ADDRESS_MAX = 32;
 const TIMEOUT_MS = 20_000;
 
 /**
@@ -49,6 +51,7 @@ export async function runHttpsServer(
     rejectUnauthorized: true,
     headersTimeout: TIMEOUT_MS,
     requestTimeout: TIMEOUT_MS,
+    handshakeTimeout: TIMEOUT_MS,
     maxHeaderSize: 8192,
   };
   const server: Server = createServer(options, (request, response) => {
@@ -59,6 +62,7 @@ export async function runHttpsServer(
     });
   });
   server.maxConnections = CONNECTIONS_MAX;
+  limitConnections(server);
 
   const peerOf = (request: IncomingMessage): Sensor | undefined => {
     const certificate = (request.socket as TLSSocket).getPeerCertificate();
@@ -111,6 +115,22 @@ export async function runHttpsServer(
     else signal.addEventListener("abort", close, { once: true });
   });
   signal.throwIfAborted();
+}
+
+/** One sensor can't take the connections of the others; those beyond the limit are closed before TLS begins. */
+function limitConnections(server: Server): void {
+  const counts = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    const count = (counts.get(address) ?? 0) + 1;
+    counts.set(address, count);
+    socket.once("close", () => {
+      const left = (counts.get(address) ?? 1) - 1;
+      if (left === 0) counts.delete(address);
+      else counts.set(address, left);
+    });
+    if (count > CONNECTIONS_PER_ADDRESS_MAX) socket.destroy();
+  });
 }
 
 function sourceOf(request: IncomingMessage): string {

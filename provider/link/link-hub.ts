@@ -1,6 +1,4 @@
 import type { WebSocket } from "ws";
-import type { HealthRecord } from "../../core/contract/health.ts";
-import type { SensorEvent } from "../../core/contract/role.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Report } from "../base/stage.ts";
 import { certificateOwner } from "../fleet/certificates.ts";
@@ -8,12 +6,12 @@ import { type Sensor, sensorById } from "../fleet/sensors.ts";
 import type { Provider } from "../state/provider.ts";
 import { LinkError, SensorLink } from "./sensor-link.ts";
 import { recordEvent, recordHeartbeat } from "./sensor-records.ts";
+import { eventWords } from "./sensor-words.ts";
 
 export interface LiveLink {
   readonly upSinceMs: number;
   readonly bootId: string | null;
   readonly lastHeartbeatAtMs: number | null;
-  readonly health: HealthRecord | null;
 }
 
 export interface LinkHub {
@@ -22,7 +20,7 @@ export interface LinkHub {
   /** Throws a LinkError when the sensor has no link. */
   linkOf(sensorId: string): SensorLink;
   live(sensorId: string): LiveLink | undefined;
-  counters(): { readonly replaced: number; readonly eventRepeats: number; readonly heartbeatsTooLong: number };
+  counters(): { readonly replaced: number; readonly eventRepeats: number; readonly heartbeatsNotKept: number };
   /** Ends the links whose certificate is not good any more. */
   closeRevoked(): void;
   closeAll(): void;
@@ -31,7 +29,7 @@ export interface LinkHub {
 export function createLinkHub(provider: Provider, ports: { readonly clock: Clock; readonly report: Report }): LinkHub {
   const { database } = provider;
   const links = new Map<string, { readonly link: SensorLink; readonly certificateSerial: string; live: LiveLink }>();
-  const counters = { replaced: 0, eventRepeats: 0, heartbeatsTooLong: 0 };
+  const counters = { replaced: 0, eventRepeats: 0, heartbeatsNotKept: 0 };
 
   const accept = (sensor: Sensor, certificateSerial: string, socket: WebSocket) => {
     const { clock, report } = ports;
@@ -44,15 +42,16 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
       },
       heartbeat(message) {
         const nowMs = clock.nowMs();
-        if (!recordHeartbeat(database, sensor.id, message, nowMs)) counters.heartbeatsTooLong++;
-        update({ lastHeartbeatAtMs: nowMs, health: message.health });
+        const health = recordHeartbeat(database, sensor.id, message, nowMs);
+        if (health === undefined) counters.heartbeatsNotKept++;
+        update({ lastHeartbeatAtMs: nowMs });
       },
       event(message) {
         const nowMs = clock.nowMs();
         const enrolled = sensorById(database, sensor.id) ?? sensor;
         const event = recordEvent(database, enrolled, message, nowMs);
         if (event === undefined) counters.eventRepeats++;
-        else report({ stage: "event", atMs: nowMs, ...about, event: describeEvent(event) });
+        else report({ stage: "event", atMs: nowMs, ...about, event: eventWords(event) });
       },
       closed(why) {
         if (links.get(sensor.id)?.link === link) links.delete(sensor.id);
@@ -62,7 +61,7 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
     const entry = {
       link,
       certificateSerial,
-      live: { upSinceMs: clock.nowMs(), bootId: null, lastHeartbeatAtMs: null, health: null },
+      live: { upSinceMs: clock.nowMs(), bootId: null, lastHeartbeatAtMs: null },
     };
     const update = (change: Partial<LiveLink>) => {
       (entry as { live: LiveLink }).live = { ...entry.live, ...change } as LiveLink;
@@ -92,17 +91,4 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
       for (const { link } of links.values()) link.close("base is stopping");
     },
   };
-}
-
-function describeEvent(event: SensorEvent): string {
-  switch (event.name) {
-    case "storeFormatted":
-      return `/nsm formatted, LUKS UUID ${event.luksUuid}`;
-    case "storeOpened":
-      return `/nsm opened, LUKS UUID ${event.luksUuid}`;
-    case "emergencySent":
-      return `emergency message ${event.bootCounter}/${event.sequence} sent`;
-    default:
-      return `event ${String((event as { name: unknown }).name).slice(0, 40)}`;
-  }
 }

@@ -10,6 +10,7 @@ import {
 } from "../../core/contract/link.ts";
 import type { PcapSelection } from "../../core/contract/role.ts";
 import { ByteQueue } from "./byte-queue.ts";
+import { isTable, plainWords, type Rows } from "./sensor-words.ts";
 
 const PING_MS = 10_000;
 const SILENCE_MS = 35_000;
@@ -18,12 +19,10 @@ const PCAP_QUEUE_BYTES = 8 * 1024 * 1024;
 /** For the way there and back, beside the time that the query itself may take. */
 const ANSWER_GRACE_MS = 15_000;
 const PCAP_STALL_MS = 60_000;
-
-export interface Rows {
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly (string | number | null)[])[];
-  readonly cut: boolean;
-}
+/** A sensor that says more than this is cut off: each heartbeat and event is a write to the disk. */
+const MESSAGES_MAX = 2000;
+const MESSAGES_WINDOW_MS = 10_000;
+const WORDS_MAX = 500;
 
 /** What was asked of a sensor can't be had. */
 export class LinkError extends Error {
@@ -60,6 +59,8 @@ export class SensorLink {
   readonly #pinging: NodeJS.Timeout;
   #nextId = 1;
   #heardAtMs = performance.now();
+  #windowFromMs = performance.now();
+  #messagesInWindow = 0;
   #saidHello = false;
   #closedWhy = "";
   /** Messages that this version does not know, or that answer nothing. */
@@ -186,15 +187,29 @@ export class SensorLink {
   }
 
   #onText(text: string): void {
+    if (performance.now() - this.#windowFromMs > MESSAGES_WINDOW_MS) {
+      this.#windowFromMs = performance.now();
+      this.#messagesInWindow = 0;
+    }
+    this.#messagesInWindow++;
     const message = parseSensorMessage(text);
-    if (message === undefined) this.unknownMessages++;
+    if (this.#messagesInWindow > MESSAGES_MAX) {
+      if (this.#messagesInWindow === MESSAGES_MAX + 1) this.close("more messages than a sensor may send");
+    } else if (message === undefined) this.unknownMessages++;
     else if (message.type === "hello") this.#onHello(message);
     else if (!this.#saidHello) this.close("a message came before the hello");
     else if (message.type === "heartbeat") this.#events.heartbeat(message);
     else if (message.type === "event") this.#onEvent(message);
-    else if (message.type === "rows") this.#answer(message.id, (asked) => asked.rows?.(message));
+    else if (message.type === "rows")
+      this.#answer(message.id, (asked) => {
+        if (isTable(message)) asked.rows?.(message);
+        else asked.fail(new LinkError("failed", "the sensor's answer is no table"));
+      });
     else if (message.type === "pcapEnd") this.#answer(message.id, (asked) => asked.end?.(message.bytes));
-    else this.#answer(message.id, (asked) => asked.fail(new LinkError("failed", String(message.message))));
+    else
+      this.#answer(message.id, (asked) =>
+        asked.fail(new LinkError("failed", plainWords(String(message.message), WORDS_MAX))),
+      );
   }
 
   #onHello(message: Extract<SensorMessage, { type: "hello" }>): void {

@@ -1,31 +1,34 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { HealthRecord } from "../../core/contract/health.ts";
 import type { SensorMessage } from "../../core/contract/link.ts";
 import type { SensorEvent } from "../../core/contract/role.ts";
 import { recordLuksUuid, type Sensor } from "../fleet/sensors.ts";
 import { inTransaction } from "../state/database.ts";
+import { isUuid, readHealthRecord } from "./sensor-words.ts";
 
 const HEALTH_LIMIT_CHARACTERS = 64 * 1024;
 const EVENT_LIMIT_CHARACTERS = 4096;
 /** Events kept of one sensor; a spool never sends again what is this far back. */
 const EVENTS_KEPT = 10_000;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** False: too long to be kept; then only the time is. */
+/** The record that is shown; undefined: it can't be, or is too long to be kept; then only the time is. */
 export function recordHeartbeat(
   database: DatabaseSync,
   sensorId: string,
   message: Extract<SensorMessage, { type: "heartbeat" }>,
   nowMs: number,
-): boolean {
-  const health = JSON.stringify(message.health ?? null);
+): HealthRecord | undefined {
+  const record = readHealthRecord(message.health);
+  const health = JSON.stringify(record ?? null);
   const link = JSON.stringify(message.link ?? null);
-  const kept = health.length <= HEALTH_LIMIT_CHARACTERS && link.length <= HEALTH_LIMIT_CHARACTERS;
+  const kept =
+    record !== undefined && health.length <= HEALTH_LIMIT_CHARACTERS && link.length <= HEALTH_LIMIT_CHARACTERS;
   if (kept)
     database
       .prepare("update sensors set last_seen_at_ms = ?, last_health = ?, last_link = ? where id = ?")
       .run(nowMs, health, link, sensorId);
   else database.prepare("update sensors set last_seen_at_ms = ? where id = ?").run(nowMs, sensorId);
-  return kept;
+  return kept ? record : undefined;
 }
 
 /** Stores an event unless it was already; undefined: a repeat, or nothing that can be kept. */
@@ -47,7 +50,7 @@ export function recordEvent(
       .run(sensor.id, sensor.enrolment, message.id - EVENTS_KEPT);
     const event = message.event;
     const isStore = event.name === "storeFormatted" || event.name === "storeOpened";
-    if (isStore && UUID.test(String(event.luksUuid))) recordLuksUuid(database, sensor.id, event.luksUuid);
+    if (isStore && isUuid(event.luksUuid)) recordLuksUuid(database, sensor.id, event.luksUuid);
     return event;
   });
 }

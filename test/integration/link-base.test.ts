@@ -60,13 +60,12 @@ const show = async (name: string) => JSON.parse(await network.cepa(["sensor", "s
 
 test("heartbeats are kept and shown; events are acknowledged once stored, repeats dropped", async () => {
   const link = await openWithHello(first);
-  const health = { atMs: 1, bootId: "b".repeat(32), uptimeMs: 61_000, imageVersion: "1.2.3\u001b[2J", disks: [] };
-  say(link, {
-    type: "heartbeat",
-    sentAtMs: 1,
-    health: { ...health, capture: null, vault: null, phoneHome: null },
-    link: null,
-  });
+  const health = {
+    ...{ atMs: 1, bootId: "b".repeat(32), uptimeMs: 61_000, imageVersion: "1.2.3\u001b[2J", rootHash: "unknown" },
+    ...{ loadAverage1: 0, memoryTotalBytes: 4, memoryAvailableBytes: 1, disks: [], temperatureC: null, interfaces: [] },
+    ...{ capture: null, vault: null, phoneHome: null },
+  };
+  say(link, { type: "heartbeat", sentAtMs: 1, health, link: null });
   const view = await until(async () => {
     const seen = await show("first");
     return seen.health === null || seen.live?.vpn.length !== 1 ? undefined : seen;
@@ -184,6 +183,14 @@ test("what base does not know, or what is too long, hurts nobody", async () => {
   assert.match(await network.cepa(["sensor", "list"]), /first .* UDP +down/);
   const again = await openWithHello(first);
   await again.stop();
+});
+
+test("a sensor that never stops talking is cut off", async () => {
+  const link = await openWithHello(first);
+  const line = `${JSON.stringify({ type: "heartbeat", sentAtMs: 1, health: null, link: null })}\n`;
+  link.child.stdin?.write(line.repeat(2500));
+  await until_(link, ({ closed }) => closed === 1000, "closed");
+  await openWithHello(first);
 });
 
 test("a new flash ends the link of the box before", async () => {

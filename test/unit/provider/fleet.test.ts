@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import type { HealthRecord } from "../../../core/contract/health.ts";
 import { certificateOwner, recordCertificate, revokeCertificates } from "../../../provider/fleet/certificates.ts";
 import {
   addSensor,
@@ -113,19 +114,51 @@ test("events: once for each enrolment, bounded, and only a good UUID counts", ()
     assert.equal(sensorById(database, sensor.id)?.luksUuid, UUID);
   }));
 
-test("heartbeats: kept; of one that is too long, only when it came", () =>
+const HEALTH: HealthRecord = {
+  atMs: 1,
+  bootId: "b",
+  uptimeMs: 7,
+  imageVersion: "1",
+  rootHash: "unknown",
+  loadAverage1: 0.5,
+  memoryTotalBytes: 2,
+  memoryAvailableBytes: 1,
+  disks: [{ mount: "/nsm", sizeBytes: 2, usedBytes: 1 }],
+  temperatureC: null,
+  interfaces: [],
+  capture: null,
+  vault: null,
+  phoneHome: null,
+};
+
+test("heartbeats: kept; of one that is too long or makes no sense, only when it came", () =>
   withDatabase((database) => {
     const { id } = addSensor(database, "box", SUBNET, 5);
-    const health = { uptimeMs: 7 } as never;
-    assert.equal(
-      recordHeartbeat(database, id, { type: "heartbeat", sentAtMs: 1, health, link: null as never }, 9),
-      true,
-    );
-    const long = { bootId: "x".repeat(70_000) } as never;
-    assert.equal(
-      recordHeartbeat(database, id, { type: "heartbeat", sentAtMs: 1, health: long, link: null as never }, 10),
-      false,
-    );
+    const beat = (health: unknown, nowMs: number) =>
+      recordHeartbeat(
+        database,
+        id,
+        { type: "heartbeat", sentAtMs: 1, health: health as HealthRecord, link: null as never },
+        nowMs,
+      );
+    assert.deepEqual(beat(HEALTH, 9), HEALTH);
+    const bad = [
+      null,
+      [],
+      { ...HEALTH, bootId: "x".repeat(70_000) },
+      { ...HEALTH, uptimeMs: "7" },
+      { ...HEALTH, disks: undefined },
+      { ...HEALTH, disks: [{ mount: 1 }] },
+      { ...HEALTH, disks: Array.from({ length: 65 }, () => HEALTH.disks[0]) },
+      { ...HEALTH, capture: {} },
+      { ...HEALTH, vault: { state: "open" } },
+      { ...HEALTH, vault: undefined },
+      { ...HEALTH, phoneHome: { gps: "fix", modem: "ready", outbox: 0, sent: 0, fix: { latitudeDeg: "north" } } },
+    ];
+    for (const [index, health] of bad.entries()) assert.equal(beat(health, 10 + index), undefined, `case ${index}`);
     const sensor = sensorById(database, id);
-    assert.deepEqual([sensor?.lastSeenAtMs, sensor?.lastHealth, sensor?.lastLink], [10, '{"uptimeMs":7}', "null"]);
+    assert.deepEqual(
+      [sensor?.lastSeenAtMs, sensor?.lastHealth, sensor?.lastLink],
+      [9 + bad.length, JSON.stringify(HEALTH), "null"],
+    );
   }));

@@ -1,0 +1,107 @@
+import type { HealthRecord } from "../../core/contract/health.ts";
+import type { SensorEvent } from "../../core/contract/role.ts";
+
+/**
+ * What sensors say is believed as far as its form goes only: a sensor may be of another version, or in other hands. Keys
+ * that are not known here pass.
+ */
+const LIST_MAX = 64;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+type Kind = "number" | "text" | "number or null" | "text or null";
+type Shape = Readonly<Record<string, Kind>>;
+
+const HEALTH: Shape = {
+  atMs: "number",
+  bootId: "text",
+  uptimeMs: "number",
+  imageVersion: "text",
+  rootHash: "text",
+  loadAverage1: "number",
+  memoryTotalBytes: "number",
+  memoryAvailableBytes: "number",
+  temperatureC: "number or null",
+};
+const DISK: Shape = { mount: "text", sizeBytes: "number", usedBytes: "number" };
+const INTERFACE: Shape = { name: "text", receivedBytes: "number", sentBytes: "number", receivedDropped: "number" };
+const CAPTURE: Shape = {
+  state: "text",
+  frames: "number",
+  bytes: "number",
+  analyserDrops: "number",
+  writerDrops: "number",
+  sessionsActive: "number",
+  sessions: "number",
+  sessionsFlat: "number",
+};
+const VAULT: Shape = { state: "text", detail: "text", tries: "number", luksUuid: "text or null" };
+const PHONE_HOME: Shape = { gps: "text", modem: "text", outbox: "number", sent: "number" };
+const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
+
+/** undefined: no health record that could be shown. */
+export function readHealthRecord(json: unknown): HealthRecord | undefined {
+  if (!hasShape(json, HEALTH)) return undefined;
+  const { disks, interfaces, capture, vault, phoneHome } = json;
+  const isListOf = (list: unknown, shape: Shape) =>
+    Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
+  if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE)) return undefined;
+  if (capture !== null && !hasShape(capture, CAPTURE)) return undefined;
+  if (vault !== null && !hasShape(vault, VAULT)) return undefined;
+  if (phoneHome !== null) {
+    if (!hasShape(phoneHome, PHONE_HOME)) return undefined;
+    if (phoneHome.fix !== null && !hasShape(phoneHome.fix, FIX)) return undefined;
+  }
+  return json as unknown as HealthRecord;
+}
+
+function hasShape(json: unknown, shape: Shape): json is Readonly<Record<string, unknown>> {
+  if (typeof json !== "object" || json === null) return false;
+  return Object.entries(shape).every(([key, kind]) => {
+    const value = (json as Readonly<Record<string, unknown>>)[key];
+    if (value === null) return kind.endsWith("or null");
+    return kind.startsWith("number") ? typeof value === "number" && Number.isFinite(value) : typeof value === "string";
+  });
+}
+
+/** An event in words, whatever is in it. */
+export function eventWords(event: SensorEvent): string {
+  switch (event.name) {
+    case "storeFormatted":
+    case "storeOpened": {
+      const what = event.name === "storeFormatted" ? "formatted" : "opened";
+      return isUuid(event.luksUuid) ? `/nsm ${what}, LUKS UUID ${event.luksUuid}` : `/nsm ${what}, with no UUID`;
+    }
+    case "emergencySent":
+      return `emergency message ${Number(event.bootCounter)}/${Number(event.sequence)} sent`;
+    default:
+      return `event ${plainWords(String((event as { name: unknown }).name), 40)}`;
+  }
+}
+
+export function isUuid(value: unknown): value is string {
+  return typeof value === "string" && UUID.test(value);
+}
+
+/** A sensor's own words for a terminal or a log: printable ASCII, cut at `most`. */
+export function plainWords(text: string, most: number): string {
+  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, most);
+}
+
+export interface Rows {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number | null)[])[];
+  readonly cut: boolean;
+}
+
+const COLUMNS_MAX = 2000;
+
+/** Whether the answer to a query is a table. */
+export function isTable(answer: { readonly columns: unknown; readonly rows: unknown; readonly cut: unknown }): boolean {
+  const { columns, rows } = answer;
+  if (!Array.isArray(columns) || columns.length > COLUMNS_MAX || !Array.isArray(rows)) return false;
+  const isCell = (cell: unknown) => cell === null || typeof cell === "string" || typeof cell === "number";
+  return (
+    columns.every((column) => typeof column === "string") &&
+    rows.every((row) => Array.isArray(row) && row.length === columns.length && row.every(isCell))
+  );
+}
