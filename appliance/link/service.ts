@@ -69,6 +69,7 @@ export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
   let contact: Contact = { up: false, sinceMs: clock.monotonicMs() };
   let connection: LinkConnection | undefined;
   const onTheWay = new Set<number>();
+  const counters = { connections: 0, requestsRefused: 0 };
 
   const baseHeard = () =>
     reach.tunnelUp && lastHeardMs !== undefined && clock.monotonicMs() - lastHeardMs < BASE_SILENCE_MS;
@@ -80,6 +81,7 @@ export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
     vpnAddress: reach.tunnelUp ? identity.vpnAddress : null,
     spooled: spool.current().events.length,
     lastHeartbeatAtMs,
+    counters: { ...counters, eventsDropped: spool.current().dropped },
   });
 
   const sendEvents = (): void => {
@@ -138,6 +140,7 @@ export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
     };
     const opened = await ports.connect(receive, signal);
     connection = opened;
+    counters.connections++;
     onTheWay.clear();
     try {
       const { sensorId } = identity;
@@ -198,6 +201,7 @@ export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
     const opened = connection;
     if (opened === undefined) return;
     if (running.size >= REQUESTS_MAX || running.has(message.id)) {
+      counters.requestsRefused++;
       const why = running.has(message.id)
         ? "a request with this id is running"
         : `${REQUESTS_MAX} requests are running`;

@@ -23,6 +23,12 @@ export class ModemError extends Error {
   }
 }
 
+/** Commands that were not answered in time, and answers that came after that. */
+export interface AtCounters {
+  timeouts: number;
+  late: number;
+}
+
 type Heard = { readonly line: string } | { readonly prompt: true } | { readonly gone: true };
 
 /**
@@ -43,9 +49,11 @@ export class AtChannel {
   #mayBeAtPrompt = true;
   /** Lines that came by themselves, the newest UNSOLICITED_MAX. */
   unsolicited: string[] = [];
-  readonly counters = { timeouts: 0, late: 0 };
+  readonly counters: AtCounters;
 
-  constructor(line: SerialPort, clock: Clock) {
+  /** `counters`, when given, go on counting from one line to the next. */
+  constructor(line: SerialPort, clock: Clock, counters: AtCounters = { timeouts: 0, late: 0 }) {
+    this.counters = counters;
     this.#line = line;
     this.#clock = clock;
     this.#lastOctetMs = clock.monotonicMs();

@@ -4,7 +4,7 @@ import type { PhoneHomeStatus, SensorEvent } from "../../core/contract/role.ts";
 import type { Clock, Log, OpenSerial, SerialPort } from "../../core/ports.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { encodeSubmitPdu } from "../../core/sms/pdu.ts";
-import { AtChannel, ModemError } from "./at-channel.ts";
+import { AtChannel, type AtCounters, ModemError } from "./at-channel.ts";
 import { type GpsState, gpsCondition, NMEA_LIMIT_BYTES, NO_GPS, nextGpsState } from "./gps.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { Situation } from "./message.ts";
@@ -68,6 +68,8 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
   let vpnUp = false;
   const calls: EmergencyReason[][] = [];
   const events: SensorEvent[] = [];
+  const splitter = new LineSplitter(NMEA_LIMIT_BYTES, "$");
+  const modemCounters: AtCounters = { timeouts: 0, late: 0 };
 
   const step = (event: Parameters<typeof nextVpnTrigger>[1]) => {
     const before = trigger.name;
@@ -85,6 +87,13 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
     outbox: outbox.current().entries.length,
     sent: outbox.current().sent,
     lastEmergencyAtMs: outbox.current().lastSentAtMs,
+    counters: {
+      messagesDropped: outbox.current().dropped,
+      nmeaUnreadable: gps.unreadable,
+      nmeaTooLong: splitter.dropped,
+      modemTimeouts: modemCounters.timeouts,
+      modemLateAnswers: modemCounters.late,
+    },
   });
 
   /** Opens a line again and again, and uses it while it is there. */
@@ -119,7 +128,7 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
 
   const readGps = async (line: SerialPort): Promise<void> => {
     gpsOpen = true;
-    const splitter = new LineSplitter(NMEA_LIMIT_BYTES, "$");
+    splitter.clear();
     try {
       for await (const chunk of line.chunks)
         for (const sentence of splitter.push(chunk)) {
@@ -132,7 +141,7 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
   };
 
   const useModem = async (line: SerialPort, signal: AbortSignal): Promise<void> => {
-    const channel = new AtChannel(line, clock);
+    const channel = new AtChannel(line, clock, modemCounters);
     modem = SILENT_MODEM;
     try {
       await runTogether(signal, [

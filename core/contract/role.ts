@@ -107,6 +107,8 @@ export interface LinkStatus {
   readonly vpnAddress: string | null;
   readonly spooled: number;
   readonly lastHeartbeatAtMs: number | null;
+  /** What limits dropped and what failed, since the role's start. */
+  readonly counters?: Readonly<Record<"eventsDropped" | "connections" | "requestsRefused", number>>;
 }
 
 export interface Fix {
@@ -128,6 +130,10 @@ export interface PhoneHomeStatus {
   readonly outbox: number;
   readonly sent: number;
   readonly lastEmergencyAtMs: number | null;
+  /** What limits dropped and what failed, since the role's start; messages dropped since the outbox was made. */
+  readonly counters?: Readonly<
+    Record<"messagesDropped" | "nmeaUnreadable" | "nmeaTooLong" | "modemTimeouts" | "modemLateAnswers", number>
+  >;
 }
 
 /** What must reach base, in order, once. */

@@ -92,8 +92,8 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
 };
 const TEXTS: Readonly<Record<string, readonly [string, RegExp]>> = {
   "capture.filter": ["a BPF expression of at most 1000 printable characters", /^[\x20-\x7e]{0,1000}$/],
-  "phoneHome.gpsPath": ["a path below /dev", /^\/dev\/[A-Za-z0-9_./-]{1,60}$/],
-  "phoneHome.modemPath": ["a path below /dev", /^\/dev\/[A-Za-z0-9_./-]{1,60}$/],
+  "phoneHome.gpsPath": ["a path below /dev", /^\/dev\/(?!.*\.\.)[A-Za-z0-9_./-]{1,60}$/],
+  "phoneHome.modemPath": ["a path below /dev", /^\/dev\/(?!.*\.\.)[A-Za-z0-9_./-]{1,60}$/],
 };
 
 /** The defaults with `json`'s settings over them. Throws a ConfigError that names the first wrong or unknown one. */

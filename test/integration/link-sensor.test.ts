@@ -199,6 +199,7 @@ test("hello, heartbeats, events acknowledged, a query and frames, over mutual TL
     assert.ok(server.pieces.every((piece) => piece.readUInt32BE(0) === 8 && piece.length <= 4 + 65_536));
     assert.ok(Buffer.concat(server.pieces.map((piece) => piece.subarray(4))).equals(PCAP));
     await server.until(() => told.find(([up]) => up));
+    assert.deepEqual(link.status().counters, { connections: 1, requestsRefused: 0, eventsDropped: 0 });
   });
   await server.close();
 });

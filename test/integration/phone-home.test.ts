@@ -204,6 +204,9 @@ test("a message that the network refuses is tried again with the same octets, an
     assert.equal(readAtBase(modem, message).sequence, 0);
     await role.until((status) => (status.sent === 1 && status.modem === "ready" ? true : undefined));
     assert.deepEqual(modem.faults, []);
+    const { modemTimeouts = 0, messagesDropped } = (await role.status()).counters ?? {};
+    assert.ok(modemTimeouts >= 2);
+    assert.equal(messagesDropped, 0);
   }, FAST);
 });
 
