@@ -79,8 +79,8 @@ async function findSession(
 
 /** It came over a socket. */
 function checkSelection({ sessionId, filter, fromMs, toMs, maxBytes }: PcapSelection): void {
-  if (sessionId === undefined && filter === undefined)
-    throw new SelectionError("which frames? Give a session or a filter");
+  if (sessionId === undefined && filter === undefined && fromMs === undefined && toMs === undefined)
+    throw new SelectionError("which frames? Give a session, a filter (an empty one takes all) or a time");
   if (sessionId !== undefined && !(Number.isSafeInteger(sessionId) && sessionId > 0))
     throw new SelectionError("a session is given by its id, a whole number");
   if (filter !== undefined && (typeof filter !== "string" || filter.length > FILTER_MAX_CHARACTERS))
