@@ -1,3 +1,4 @@
+import { IPV4_PATTERN } from "../core/contract/identity.ts";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
 import { journalLog } from "../core/node/log.ts";
@@ -31,7 +32,10 @@ export function runBaseCommand(args: readonly string[], signal: AbortSignal): Pr
   return runParsed(USAGE, args, options, async (values, positionals) => {
     if (positionals.length !== 1 || positionals[0] !== "run") throw new UsageError("cepa base: expected run");
     const webhook = /^([\d.]+):(\d{1,5})$/.exec(values.webhook);
-    if (webhook === null) throw new UsageError(`--webhook: expected ADDRESS:PORT, found ${values.webhook}`);
+    if (!IPV4_PATTERN.test(values.listen))
+      throw new UsageError(`--listen: expected an IPv4 address, found ${JSON.stringify(values.listen)}`);
+    if (webhook === null || !IPV4_PATTERN.test(webhook[1] ?? "") || Number(webhook[2]) > 65_535)
+      throw new UsageError(`--webhook: expected ADDRESS:PORT, found ${values.webhook}`);
     const passphrase = await readPassphrase(values["passphrase-file"]);
     const log = journalLog("cepa base");
     try {

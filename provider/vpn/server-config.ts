@@ -69,7 +69,8 @@ export function renderServerConfig(config: ServerConfig): string {
     `learn-address ${quote(`/bin/sh ${config.routeScript} ${device}`)}`,
     `management ${quote(config.managementSocket)} unix`,
     "verb 3",
-    ...(transport === "tcp" ? ["tcp-nodelay"] : []),
+    // A base that stops says so: its sensors come back in seconds, not when a ping is missed.
+    transport === "tcp" ? "tcp-nodelay" : "explicit-exit-notify 1",
   ].join("\n")}\n`;
 }
 

@@ -10,7 +10,7 @@ const START_TIMEOUT_MS = 60_000;
 const RESTART = { firstMs: 1000, mostMs: 30_000 };
 /** One that ran this long starts counting its failures anew. */
 const STEADY_MS = 60_000;
-const STOP_TIMEOUT_MS = 5000;
+const STOP_TIMEOUT_MS = 10_000;
 const LAST_LINES = 12;
 const LINE_LIMIT_BYTES = 64 * 1024;
 

@@ -66,6 +66,7 @@ test("--help everywhere, exit status 2 for what is not understood, and what to d
     ["sensor", "destroy", "x"],
     ["base"],
     ["base", "run", "--webhook", "here"],
+    ["base", "run", "--listen", "0.0.0.0\nup /bin/sh"],
     ["query", "box"],
     ["pcap", "box"],
     ["pcap", "box", "--session", "1", "--filter", "tcp", "-w", "x"],

@@ -94,6 +94,7 @@ test("renderServerConfig: what keeps sensors apart and certificates honest is th
     "remote-cert-tls client",
     "reneg-sec 300",
     "tran-window 30",
+    "explicit-exit-notify 1",
     'learn-address "/bin/sh /run/cepa/learn-address cepa-udp"',
     'management "/run/cepa/udp.sock" unix',
   ])
