@@ -1,5 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Exec, ExecError, type Log } from "../../core/ports.ts";
 import { runTogether } from "../../core/run-together.ts";
@@ -61,7 +61,9 @@ export async function runBase(
       throw error;
     });
     passphrase.wipe();
-    const runFolder = await mkdtemp(join(tmpdir(), "cepa-base-"));
+    const runFolder = runFolderOf(options.stateFolder);
+    await rm(runFolder, { recursive: true, force: true }); // of a base that was killed
+    await mkdir(runFolder, { mode: 0o700 });
     try {
       await serve(options, provider, masterKey, authority, runFolder, ports, signal);
     } finally {
@@ -76,6 +78,11 @@ export async function runBase(
   } finally {
     provider.database.close();
   }
+}
+
+/** Configurations and management sockets of this run; not below the state folder, whose path may be too long for a socket. */
+function runFolderOf(stateFolder: string): string {
+  return `/run/cepa-base-${createHash("sha256").update(stateFolder).digest("hex").slice(0, 16)}`;
 }
 
 async function serve(
