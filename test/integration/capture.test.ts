@@ -140,7 +140,7 @@ test("cepa-sensor pcap gives the same from the store at rest", async () => {
   assert.deepEqual(hexOf(await readFile(output)), retrieved(far.session));
   await assert.rejects(exec(["pcap", "--nsm", join(folder, "nsm"), "-w", "-"]), {
     status: 2,
-    stderr: /which frames\? Give a session or a filter/,
+    stderr: /which frames\? Give a session, a filter/,
   });
 });
 
