@@ -24,7 +24,7 @@ export interface WriterStart extends RingStart {
   readonly store: PcapStoreOptions;
 }
 
-/** Sent once a second, counted from the start. */
+/** Sent once the rings are open, then once a second; counted from the start. */
 export interface WriterReport {
   readonly frames: number;
   readonly drops: number;
@@ -40,8 +40,8 @@ const BATCHES_MAX = 256;
 const RECORDS_BYTES = 1_310_720;
 
 /**
- * Frames of all ports, block by block, until the line's signal aborts; `everySecond` is called about once a second, frames
- * or none. The loop gives way after each block, so that messages arrive.
+ * Frames of all ports, block by block, until the line's signal aborts; `everySecond` is called once the rings are open, then
+ * about once a second, frames or none. The loop gives way after each block, so that messages arrive.
  */
 export async function runFrames(
   start: RingStart,
@@ -52,7 +52,7 @@ export async function runFrames(
   everySecond: (drops: number) => void,
 ): Promise<void> {
   const ports = new SpanPorts(start.ports, start.ring, log);
-  let saidAtMs = clock.monotonicMs();
+  let saidAtMs = Number.NEGATIVE_INFINITY;
   let lostFrames = 0;
   try {
     while (!line.signal.aborted) {

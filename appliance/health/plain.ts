@@ -45,3 +45,9 @@ export function parseInterfaces(text: string, carriers: ReadonlySet<string>): In
   }
   return counters;
 }
+
+/** `anon` of a control group's memory.stat, octets; undefined: not there. Source: Linux, cgroup-v2.rst, memory.stat. */
+export function parseAnonymousBytes(memoryStat: string): number | undefined {
+  const octets = /^anon (\d+)$/m.exec(memoryStat)?.[1];
+  return octets === undefined ? undefined : Number(octets);
+}

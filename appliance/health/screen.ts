@@ -141,6 +141,7 @@ function captureOf({ capture }: StatusView): Subject {
   const states = {
     waitingForStore: "waits for the store",
     waitingForPorts: "waits for a SPAN port",
+    starting: "opens its rings",
     capturing: `on ${ports || "no port"}`,
   };
   const { frames, analyserDrops, writerDrops, sessions, sessionsActive, sessionsFlat } = capture;

@@ -1,7 +1,8 @@
 import { readdir, readFile, statfs } from "node:fs/promises";
-import type { DiskUse, HealthRecord } from "../../core/contract/health.ts";
+import type { DiskUse, HealthRecord, UnitMemory } from "../../core/contract/health.ts";
 import type { Clock } from "../../core/ports.ts";
 import {
+  parseAnonymousBytes,
   parseImageVersion,
   parseInterfaces,
   parseLoadAverage1,
@@ -9,6 +10,8 @@ import {
   parseRootHash,
   parseUptimeMs,
 } from "./plain.ts";
+
+const UNITS = "/sys/fs/cgroup/system.slice";
 
 /** What the roles said of themselves; null where one did not answer. */
 export type RoleHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome">;
@@ -37,6 +40,7 @@ export async function measureHealth(
     disks: (await Promise.all(mounts.map(diskUse))).filter((disk) => disk !== undefined),
     temperatureC,
     interfaces: parseInterfaces(await textOf("/proc/net/dev"), carriers),
+    units: await unitMemory(),
     ...roles,
   };
 }
@@ -45,6 +49,16 @@ async function diskUse(mount: string): Promise<DiskUse | undefined> {
   const stat = await statfs(mount).catch(() => undefined);
   if (stat === undefined) return undefined;
   return { mount, sizeBytes: stat.blocks * stat.bsize, usedBytes: (stat.blocks - stat.bfree) * stat.bsize };
+}
+
+async function unitMemory(): Promise<UnitMemory[]> {
+  const units: UnitMemory[] = [];
+  for (const name of await readdir(UNITS).catch(() => [])) {
+    if (!/^cepa-[a-z-]+\.service$/.test(name)) continue;
+    const anonymousBytes = parseAnonymousBytes(await textOf(`${UNITS}/${name}/memory.stat`));
+    if (anonymousBytes !== undefined) units.push({ name, anonymousBytes });
+  }
+  return units;
 }
 
 function textOf(path: string): Promise<string> {

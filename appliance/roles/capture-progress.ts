@@ -2,7 +2,7 @@ import type { CaptureStatus } from "../../core/contract/role.ts";
 import type { WriterReport } from "../capture/service.ts";
 import type { EngineCounters } from "../session/engine.ts";
 
-/** Sent once a second by the analyser's thread, counted from the start. */
+/** Sent once its rings are open, then once a second, by the analyser's thread; counted from the start. */
 export interface AnalyserReport {
   readonly counters: EngineCounters;
   readonly drops: number;
@@ -20,9 +20,10 @@ export interface CaptureProgress {
 export function renderCaptureStatus(progress: CaptureProgress, ports: CaptureStatus["ports"]): CaptureStatus {
   const { state, writer, analyser } = progress;
   const counters = analyser?.counters;
+  const ringsAreOpen = writer !== undefined && analyser !== undefined;
   return {
     role: "capture",
-    state,
+    state: state === "capturing" && !ringsAreOpen ? "starting" : state,
     ports,
     frames: counters?.frames ?? 0,
     bytes: counters?.bytes ?? 0,

@@ -15,6 +15,8 @@ export interface HealthRecord {
   readonly disks: readonly DiskUse[];
   readonly temperatureC: number | null;
   readonly interfaces: readonly InterfaceCounters[];
+  /** Of the units whose name starts with `cepa-`. */
+  readonly units: readonly UnitMemory[];
   /** null: that role did not answer. */
   readonly capture: CaptureStatus | null;
   readonly vault: VaultStatus | null;
@@ -25,6 +27,12 @@ export interface DiskUse {
   readonly mount: string;
   readonly sizeBytes: number;
   readonly usedBytes: number;
+}
+
+export interface UnitMemory {
+  readonly name: string;
+  /** `anon` of the control group's memory.stat: what can't be read again from a file. */
+  readonly anonymousBytes: number;
 }
 
 export interface InterfaceCounters {

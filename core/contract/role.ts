@@ -53,7 +53,8 @@ export type RoleStatus = CaptureStatus | VaultStatus | LinkStatus | PhoneHomeSta
 
 export interface CaptureStatus {
   readonly role: "capture";
-  readonly state: "waitingForStore" | "waitingForPorts" | "capturing";
+  /** `starting`: its threads open their rings; what arrives before `capturing` may be lost. */
+  readonly state: "waitingForStore" | "waitingForPorts" | "starting" | "capturing";
   readonly ports: readonly { readonly name: string; readonly carrier: boolean }[];
   readonly frames: number;
   readonly bytes: number;

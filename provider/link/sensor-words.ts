@@ -24,6 +24,7 @@ const HEALTH: Shape = {
 };
 const DISK: Shape = { mount: "text", sizeBytes: "number", usedBytes: "number" };
 const INTERFACE: Shape = { name: "text", receivedBytes: "number", sentBytes: "number", receivedDropped: "number" };
+const UNIT: Shape = { name: "text", anonymousBytes: "number" };
 const CAPTURE: Shape = {
   state: "text",
   frames: "number",
@@ -41,10 +42,10 @@ const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "numbe
 /** undefined: no health record that could be shown. */
 export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
-  const { disks, interfaces, capture, vault, phoneHome } = json;
+  const { disks, interfaces, units, capture, vault, phoneHome } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
-  if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE)) return undefined;
+  if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
   if (capture !== null && !hasShape(capture, CAPTURE)) return undefined;
   if (vault !== null && !hasShape(vault, VAULT)) return undefined;
   if (phoneHome !== null) {

@@ -126,6 +126,7 @@ const HEALTH: HealthRecord = {
   disks: [{ mount: "/nsm", sizeBytes: 2, usedBytes: 1 }],
   temperatureC: null,
   interfaces: [],
+  units: [],
   capture: null,
   vault: null,
   phoneHome: null,

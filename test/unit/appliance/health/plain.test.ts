@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  parseAnonymousBytes,
   parseImageVersion,
   parseInterfaces,
   parseLoadAverage1,
@@ -58,4 +59,10 @@ test("/proc/net/dev without the loopback", () => {
     },
   ]);
   assert.deepEqual(parseInterfaces("", new Set()), []);
+});
+
+test("parseAnonymousBytes: of a control group; nothing where it is not", () => {
+  assert.equal(parseAnonymousBytes("anon 19800064\nfile 4096\nanon_thp 0\n"), 19_800_064);
+  assert.equal(parseAnonymousBytes("file 4096\nanon_thp 7\n"), undefined);
+  assert.equal(parseAnonymousBytes(""), undefined);
 });
