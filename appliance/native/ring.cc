@@ -33,6 +33,7 @@ constexpr size_t kFilterInstructionsMax = BPF_MAXINSNS;
 
 struct Ring {
   int fd = -1;
+  int lastTap = -1;
   void* memory = MAP_FAILED;
   size_t sizeBytes = 0;
   napi_ref buffer = nullptr;
@@ -43,7 +44,8 @@ struct Ring {
   }
   void shut() {
     if (fd >= 0) close(fd);
-    fd = -1;
+    if (lastTap >= 0) close(lastTap);
+    fd = lastTap = -1;
   }
   ~Ring() {
     shut();
@@ -158,6 +160,23 @@ napi_value open(napi_env env, napi_callback_info info) {
   return pair;
 }
 
+// A socket that takes nothing, bound before the ring. The kernel hands a batch of frames to the oldest packet socket of an
+// interface late, those frames that no protocol of its own wants (spanning tree, say), and the others at once: they would
+// come out of order (net/core/dev.c, __netif_receive_skb_list_core). So the oldest one is never a ring.
+int openLastTap(const struct sockaddr_ll& address) {
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  struct sock_filter nothing[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+  struct sock_fprog program = {1, nothing};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 &&
+      bind(fd, reinterpret_cast<const struct sockaddr*>(&address), sizeof address) == 0)
+    return fd;
+  int number = errno;
+  close(fd);
+  errno = number;
+  return -1;
+}
+
 // start(handle, interface): binds, from here on frames arrive; after filter() so that none comes unfiltered.
 napi_value start(napi_env env, napi_callback_info info) {
   size_t count = 2;
@@ -172,6 +191,8 @@ napi_value start(napi_env env, napi_callback_info info) {
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
   if (address.sll_ifindex == 0) return fail(env, interface.c_str(), errno);
+  ring->lastTap = openLastTap(address);
+  if (ring->lastTap < 0) return fail(env, interface.c_str(), errno);
   if (bind(ring->fd, reinterpret_cast<struct sockaddr*>(&address), sizeof address) != 0)
     return fail(env, interface.c_str(), errno);
   return nullptr;
