@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
 import { WebSocketServer } from "ws";
 import { CHALLENGE_PATH, VOLUME_KEY_PATH } from "../../core/contract/key-release.ts";
 import { LINK_MESSAGE_LIMIT_BYTES, LINK_PATH } from "../../core/contract/link.ts";
@@ -65,9 +65,9 @@ export async function runHttpsServer(
   limitConnections(server);
 
   const peerOf = (request: IncomingMessage): Sensor | undefined => {
-    const certificate = (request.socket as TLSSocket).getPeerCertificate();
-    const owner = certificateOwner(provider.database, certificate.serialNumber ?? "", ports.clock.nowMs());
-    return owner !== undefined && owner === certificate.subject?.CN ? sensorById(provider.database, owner) : undefined;
+    const certificate: PeerCertificate | null = (request.socket as TLSSocket).getPeerCertificate(); // null: it has gone
+    const owner = certificateOwner(provider.database, certificate?.serialNumber ?? "", ports.clock.nowMs());
+    return owner !== undefined && owner === certificate?.subject?.CN ? sensorById(provider.database, owner) : undefined;
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -18,7 +18,7 @@ export class ByteQueue {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#end !== undefined) return;
+    if (this.#end !== undefined || chunk.length === 0) return; // nothing, however often, must not fill the queue
     this.#chunks.push(chunk);
     this.#queuedBytes += chunk.length;
     this.#wake?.();

@@ -8,6 +8,9 @@ import { LinkError, SensorLink } from "./sensor-link.ts";
 import { recordEvent, recordHeartbeat } from "./sensor-records.ts";
 import { eventWords } from "./sensor-words.ts";
 
+/** Heartbeats that come quicker are not written down: each is a write to the disk, and none is configured below 1 s. */
+const HEARTBEAT_LEAST_MS = 500;
+
 export interface LiveLink {
   readonly upSinceMs: number;
   readonly bootId: string | null;
@@ -42,9 +45,10 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
       },
       heartbeat(message) {
         const nowMs = clock.nowMs();
-        const health = recordHeartbeat(database, sensor.id, message, nowMs);
+        const isTooSoon = Math.abs(nowMs - (entry.live.lastHeartbeatAtMs ?? 0)) < HEARTBEAT_LEAST_MS;
+        const health = isTooSoon ? undefined : recordHeartbeat(database, sensor.id, message, nowMs);
         if (health === undefined) counters.heartbeatsNotKept++;
-        update({ lastHeartbeatAtMs: nowMs });
+        if (!isTooSoon) update({ lastHeartbeatAtMs: nowMs });
       },
       event(message) {
         const nowMs = clock.nowMs();

@@ -23,6 +23,10 @@ const PCAP_STALL_MS = 60_000;
 const MESSAGES_MAX = 2000;
 const MESSAGES_WINDOW_MS = 10_000;
 const WORDS_MAX = 500;
+/** Of a message while nothing is asked of the sensor: only an answer may be as long as the link allows. */
+const UNASKED_MAX_BYTES = 256 * 1024;
+/** A close frame has room for 123 octets of reason (RFC 6455, section 5.5). */
+const CLOSE_REASON_MAX = 100;
 
 /** What was asked of a sensor can't be had. */
 export class LinkError extends Error {
@@ -72,8 +76,12 @@ export class SensorLink {
     this.#events = events;
     socket.on("message", (data, isBinary) => {
       this.#heardAtMs = performance.now();
-      if (isBinary) this.#onBinary(data as Buffer);
-      else this.#onText(String(data));
+      try {
+        if (isBinary) this.#onBinary(data as Buffer);
+        else this.#onText(data as Buffer);
+      } catch (error) {
+        this.close(`a message could not be taken: ${error instanceof Error ? error.message : "of no known form"}`);
+      }
     });
     socket.on("pong", () => {
       this.#heardAtMs = performance.now();
@@ -85,9 +93,11 @@ export class SensorLink {
     this.#pinging = setInterval(() => this.#ping(), PING_MS);
   }
 
+  /** `why` may have a sensor's words in it. */
   close(why: string): void {
-    this.#closedWhy ||= why;
-    this.#socket.close(1000, why.slice(0, 100));
+    const words = plainWords(why, WORDS_MAX);
+    this.#closedWhy ||= words;
+    this.#socket.close(1000, words.slice(0, CLOSE_REASON_MAX));
     setTimeout(() => this.#socket.terminate(), 2000).unref();
   }
 
@@ -186,13 +196,14 @@ export class SensorLink {
     } else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
-  #onText(text: string): void {
+  #onText(octets: Buffer): void {
     if (performance.now() - this.#windowFromMs > MESSAGES_WINDOW_MS) {
       this.#windowFromMs = performance.now();
       this.#messagesInWindow = 0;
     }
     this.#messagesInWindow++;
-    const message = parseSensorMessage(text);
+    const isTooLong = this.#asked.size === 0 && octets.length > UNASKED_MAX_BYTES;
+    const message = isTooLong ? undefined : parseSensorMessage(octets.toString("utf8"));
     if (this.#messagesInWindow > MESSAGES_MAX) {
       if (this.#messagesInWindow === MESSAGES_MAX + 1) this.close("more messages than a sensor may send");
     } else if (message === undefined) this.unknownMessages++;
