@@ -1,9 +1,20 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { inTransaction } from "../state/database.ts";
 import { type AuditHead, type AuditRecord, type ChainFault, EMPTY_HEAD, followChain, nextEntry } from "./chain.ts";
 
-const TAIL_BYTES = 64 * 1024;
+/** Of one line: the longest is of a query, whose SQL has up to 65,536 characters of six octets in JSON. */
+const LINE_MAX_BYTES = 1024 * 1024;
 
 /** The audit log can't be written or does not fit its head: what needs an entry must not happen. */
 export class AuditError extends Error {
@@ -28,7 +39,7 @@ export function openAuditLog(path: string, database: DatabaseSync): AuditLog {
           try {
             const head = currentHead(readHead(database), file);
             const entry = nextEntry(head, record);
-            writeSync(file, `${JSON.stringify(entry)}\n`);
+            writeWhole(file, Buffer.from(`${JSON.stringify(entry)}\n`));
             fsyncSync(file);
             database.prepare("update audit_head set entries = ?, hash = ?").run(entry.number, entry.hash);
           } finally {
@@ -47,13 +58,25 @@ function readHead(database: DatabaseSync): AuditHead {
   return { entries: Number(row?.entries), hash: String(row?.hash) };
 }
 
-/** The head by the database, or the one after it when a crash came between the file and the database. */
+function writeWhole(file: number, line: Uint8Array): void {
+  if (line.length > LINE_MAX_BYTES) throw new Error(`an entry of ${line.length} octets`);
+  const written = writeSync(file, line);
+  if (written !== line.length) throw new Error(`only ${written} octets of ${line.length} were written`);
+}
+
+/**
+ * The head by the database, or the one after it when a crash came between the file and the database. Octets behind the last
+ * whole line, when that is the head's, are of a write that was cut off, and go: nothing happened upon it.
+ */
 function currentHead(head: AuditHead, file: number): AuditHead {
-  const line = lastLine(file);
-  if (line === "") {
-    if (head.entries === 0) return head;
-    throw new Error("its end is missing; `cepa audit verify` says where");
-  }
+  const { line, cutOffBytes } = readEnd(file);
+  if (line === "" && head.entries > 0) throw new Error("its end is missing; `cepa audit verify` says where");
+  const next = line === "" ? head : headOf(line, head);
+  if (cutOffBytes > 0) ftruncateSync(file, fstatSync(file).size - cutOffBytes);
+  return next;
+}
+
+function headOf(line: string, head: AuditHead): AuditHead {
   const entry = JSON.parse(line) as { number?: unknown; hash?: unknown };
   if (entry.number === head.entries && entry.hash === head.hash) return head;
   const next = followChain(head, line);
@@ -61,12 +84,14 @@ function currentHead(head: AuditHead, file: number): AuditHead {
   return next;
 }
 
-function lastLine(file: number): string {
+/** The last whole line, and how many octets stand behind it. */
+function readEnd(file: number): { readonly line: string; readonly cutOffBytes: number } {
   const sizeBytes = fstatSync(file).size;
-  const tail = Buffer.alloc(Math.min(sizeBytes, TAIL_BYTES));
-  readSync(file, tail, 0, tail.length, sizeBytes - tail.length);
-  if (tail.length > 0 && tail.at(-1) !== 10) throw new Error("its last line is cut off");
-  return tail.toString("utf8").trimEnd().split("\n").at(-1) ?? "";
+  const end = Buffer.alloc(Math.min(sizeBytes, 2 * LINE_MAX_BYTES));
+  readSync(file, end, 0, end.length, sizeBytes - end.length);
+  const lineEnd = end.lastIndexOf(10);
+  const lineStart = lineEnd <= 0 ? 0 : end.lastIndexOf(10, lineEnd - 1) + 1;
+  return { line: end.toString("utf8", lineStart, Math.max(lineEnd, 0)), cutOffBytes: end.length - lineEnd - 1 };
 }
 
 /** Follows the whole chain: how long it is, or the first fault. */

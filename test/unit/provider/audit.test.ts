@@ -84,7 +84,7 @@ test("the log: whole, then changed, shortened, replaced", () =>
     assert.equal((verify() as { entries: number }).entries, 4);
   }));
 
-test("a crash between file and database is made good; a line that was cut off is not written on", () =>
+test("a crash between file and database is made good, and so is one in the middle of a line", () =>
   withLog((log, path, verify) => {
     log.append(RECORD);
     const first = JSON.parse(readFileSync(path, "utf8")) as { hash: string };
@@ -93,5 +93,29 @@ test("a crash between file and database is made good; a line that was cut off is
     log.append(RECORD);
     assert.equal((verify() as { entries: number }).entries, 3);
     appendFileSync(path, '{"number":4');
-    assert.throws(() => log.append(RECORD), /its last line is cut off/);
+    assert.equal((verify() as { entries: number }).entries, 3);
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 4);
+    assert.equal(readFileSync(path, "utf8").split("\n").length, 5);
+  }));
+
+test("the very first line cut off; and a cut that took more than what nothing happened upon", () =>
+  withLog((log, path, verify) => {
+    writeFileSync(path, '{"number":1,');
+    log.append(RECORD);
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 2);
+    const whole = readFileSync(path, "utf8");
+    writeFileSync(path, whole.slice(0, -10));
+    assert.throws(() => log.append(RECORD), AuditError, "the last entry was whole once: the database knows it");
+    assert.equal(readFileSync(path, "utf8"), whole.slice(0, -10), "nothing is taken away");
+  }));
+
+test("the longest entry there is does not stop those after it; one that is longer is not written", () =>
+  withLog((log, _path, verify) => {
+    log.append({ ...RECORD, detail: { sql: "\u0000".repeat(65_536) } });
+    log.append(RECORD);
+    assert.throws(() => log.append({ ...RECORD, detail: { sql: "x".repeat(1024 * 1024) } }), AuditError);
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 3);
   }));
