@@ -56,14 +56,8 @@ export function readGatewayMessage(json: unknown): GatewayMessage | undefined {
   }
 }
 
-/** Verifies a message and stores it: signature first, then once only. Refusals are counted. */
+/** Verifies a message and stores it: signature first, then once only. */
 export function acceptAlert(database: DatabaseSync, received: GatewayMessage | undefined, nowMs: number): AlertOutcome {
-  const outcome = judge(database, received, nowMs);
-  countAlert(database, outcome.ok ? "accepted" : outcome.why);
-  return outcome;
-}
-
-function judge(database: DatabaseSync, received: GatewayMessage | undefined, nowMs: number): AlertOutcome {
   const decoded = received && decodeEmergency(received.message);
   if (received === undefined || decoded?.ok !== true) return { ok: false, why: "malformed" };
   const emergency = decoded.value;
@@ -104,7 +98,8 @@ function store(
   };
 }
 
-function countAlert(database: DatabaseSync, name: string): void {
+/** Counts what became of a message. */
+export function countAlert(database: DatabaseSync, name: "accepted" | AlertRefusal): void {
   database
     .prepare("insert into alert_counters values (?, 1) on conflict (name) do update set count = count + 1")
     .run(name);

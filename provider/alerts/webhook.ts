@@ -1,17 +1,20 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { Clock } from "../../core/ports.ts";
+import { limitConnections } from "../base/connection-limit.ts";
 import { readBody } from "../base/http-body.ts";
 import type { Report } from "../base/stage.ts";
 import { RateLimit } from "../keys/rate-limit.ts";
 import type { Provider } from "../state/provider.ts";
-import { type AlertRefusal, acceptAlert, type GatewayMessage, readGatewayMessage } from "./inbox.ts";
+import { type AlertRefusal, acceptAlert, countAlert, type GatewayMessage, readGatewayMessage } from "./inbox.ts";
 import { positionWords, reasonWords } from "./render.ts";
 
 export const WEBHOOK_PATH = "/v1/emergency";
 const BODY_LIMIT_BYTES = 4096;
-const CONNECTIONS_MAX = 64;
+const CONNECTIONS_MAX = 256;
+const CONNECTIONS_PER_ADDRESS_MAX = 32;
 const TIMEOUT_MS = 10_000;
-const MESSAGES_PER_MINUTE = 120;
+/** Counted and reported; what is signed and new is taken however much else comes. */
+const REFUSALS_PER_MINUTE = 120;
 
 const STATUS: Readonly<Record<AlertRefusal, number>> = {
   malformed: 400,
@@ -23,7 +26,8 @@ const STATUS: Readonly<Record<AlertRefusal, number>> = {
 
 /**
  * Takes emergency messages from an SMS gateway: `POST /v1/emergency`. 201 accepted; 400 no such message, 403 not signed by
- * the sensor, 404 of no sensor here, 409 seen before or of too old a boot. What decides is the signature, never the gateway.
+ * the sensor, 404 of no sensor here, 409 seen before or of too old a boot, 429 one
+ * of these when there were too many. What decides is the signature, never the gateway.
  */
 export async function runWebhook(
   provider: Provider,
@@ -32,22 +36,24 @@ export async function runWebhook(
   onListening: (address: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const rate = new RateLimit(MESSAGES_PER_MINUTE, 60_000);
+  const rate = new RateLimit(REFUSALS_PER_MINUTE, 60_000);
   const answer = async (request: IncomingMessage): Promise<readonly [number, object]> => {
     if (request.url !== WEBHOOK_PATH) return [404, { error: "no such path" }];
     if (request.method !== "POST") return [405, { error: "POST is expected" }];
     const nowMs = ports.clock.nowMs();
-    if (!rate.allow("all", nowMs)) return [429, { error: "too many messages" }];
     const body = await readBody(request, BODY_LIMIT_BYTES);
     if (body === undefined) return [413, { error: `a body of at most ${BODY_LIMIT_BYTES} octets` }];
     const outcome = acceptAlert(provider.database, parse(body), nowMs);
     if (!outcome.ok) {
+      if (!rate.allow("refusals", nowMs)) return [429, { error: "too many messages" }];
+      countAlert(provider.database, outcome.why);
       ports.report({ stage: "alertRefused", atMs: nowMs, why: outcome.why });
       return [STATUS[outcome.why], { error: outcome.why }];
     }
     const { id, sensorId, sensorName: sensor, emergency } = outcome.alert;
     const reasons = emergency.reasons.map(reasonWords);
     ports.report({ stage: "alert", atMs: nowMs, sensor, sensorId, reasons, position: positionWords(emergency) });
+    countAlert(provider.database, "accepted");
     return [201, { id }];
   };
   const server = createServer({ requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }, (request, response) => {
@@ -59,6 +65,7 @@ export async function runWebhook(
       });
   });
   server.maxConnections = CONNECTIONS_MAX;
+  limitConnections(server, CONNECTIONS_PER_ADDRESS_MAX);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(listen.port, listen.host, resolve);

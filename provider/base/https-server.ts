@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import { WebSocketServer } from "ws";
@@ -14,6 +13,7 @@ import type { KeyService } from "../keys/key-service.ts";
 import type { LinkHub } from "../link/link-hub.ts";
 import type { Provider } from "../state/provider.ts";
 import { baseAddress } from "../state/settings.ts";
+import { limitConnections } from "./connection-limit.ts";
 import { readBody } from "./http-body.ts";
 
 const BODY_LIMIT_BYTES = 256 * 1024;
@@ -62,7 +62,7 @@ export async function runHttpsServer(
     });
   });
   server.maxConnections = CONNECTIONS_MAX;
-  limitConnections(server);
+  limitConnections(server, CONNECTIONS_PER_ADDRESS_MAX);
 
   const peerOf = (request: IncomingMessage): Sensor | undefined => {
     const certificate: PeerCertificate | null = (request.socket as TLSSocket).getPeerCertificate(); // null: it has gone
@@ -115,22 +115,6 @@ export async function runHttpsServer(
     else signal.addEventListener("abort", close, { once: true });
   });
   signal.throwIfAborted();
-}
-
-/** One sensor can't take the connections of the others; those beyond the limit are closed before TLS begins. */
-function limitConnections(server: Server): void {
-  const counts = new Map<string, number>();
-  server.on("connection", (socket: Socket) => {
-    const address = socket.remoteAddress ?? "";
-    const count = (counts.get(address) ?? 0) + 1;
-    counts.set(address, count);
-    socket.once("close", () => {
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left === 0) counts.delete(address);
-      else counts.set(address, left);
-    });
-    if (count > CONNECTIONS_PER_ADDRESS_MAX) socket.destroy();
-  });
 }
 
 function sourceOf(request: IncomingMessage): string {
