@@ -166,20 +166,17 @@ export class BaseNetwork {
 
   /** Starts base and waits until it listens. */
   async startBase(): Promise<LineProcess> {
-    const args = [
-      "netns",
-      "exec",
-      this.namespace("base"),
-      process.execPath,
-      CEPA,
-      "base",
-      "run",
-      "--json",
-      "--verbose",
-    ];
-    this.base = this.start("ip", args, this.#env());
+    const args = [process.execPath, CEPA, "base", "run", "--json", "--verbose"];
+    this.base = this.start("nsenter", this.#inside("base", args), this.#env());
     await this.base.waitFor((line: Stage) => line.stage === "listening", "base listens");
     return this.base;
+  }
+
+  /** Arguments of nsenter: what `ip netns exec` does, which can't do it in a chroot, whose root is no mount point. */
+  #inside(name: string, command: readonly string[]): string[] {
+    const script = 'mount --make-rprivate /sys && mount -t sysfs sysfs /sys && exec "$@"';
+    const mounts = ["unshare", "--mount", "--propagation", "unchanged", "bash", "-c", script, "inside"];
+    return [`--net=/run/netns/${this.namespace(name)}`, ...mounts, ...command];
   }
 
   start(program: string, args: readonly string[], env: Record<string, string> = {}): LineProcess {
@@ -189,12 +186,12 @@ export class BaseNetwork {
   }
 
   startIn(name: string, program: string, args: readonly string[]): LineProcess {
-    return this.start("ip", ["netns", "exec", this.namespace(name), program, ...args]);
+    return this.start("nsenter", this.#inside(name, [program, ...args]));
   }
 
   /** Output of a program in a namespace; throws an ExecError on a status other than 0. */
   async runIn(name: string, program: string, args: readonly string[], stdin?: string): Promise<string> {
-    return await run("ip", ["netns", "exec", this.namespace(name), program, ...args], {}, stdin);
+    return await run("nsenter", this.#inside(name, [program, ...args]), {}, stdin);
   }
 
   /** Adds a sensor and its namespace, joined to base's; number 1, 2, … */
