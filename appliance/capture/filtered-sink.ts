@@ -1,6 +1,6 @@
 import { BpfProgram } from "./bpf-program.ts";
-import type { FrameSink } from "./savefile.ts";
 import { FRAME_MAX_BYTES } from "./savefile-pcap.ts";
+import type { FrameSink } from "./savefile-records.ts";
 
 /** Instructions for an expression and a link type, by libpcap; throws when either makes no sense. */
 export type CompileFilter = (expression: string, linkType: number, snaplenBytes: number) => ArrayBuffer;

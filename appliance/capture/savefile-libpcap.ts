@@ -1,6 +1,6 @@
 import { createOfflineSession } from "pcap";
 import { linkTypeOfName } from "./libpcap-port.ts";
-import type { FrameSink } from "./savefile.ts";
+import type { FrameSink } from "./savefile-records.ts";
 
 /**
  * Gives the frames of a savefile that only libpcap knows (pcap as other systems once changed it) to the sink, all in one

@@ -1,5 +1,5 @@
 import type { BlockReader } from "./block-reader.ts";
-import { CLEAN, type FrameSink, MORE, type ReadState, type SavefileRecords } from "./savefile.ts";
+import { CLEAN, type FrameSink, MORE, type ReadState, type SavefileRecords } from "./savefile-records.ts";
 
 /** draft-ietf-opsawg-pcap, section 4. */
 const FILE_HEADER_BYTES = 24;

@@ -1,6 +1,6 @@
 import { type BlockReader, RECORD_MAX_BYTES } from "./block-reader.ts";
 import { decodeResolution, type Resolution, splitTicks, type Ticks } from "./pcapng-time.ts";
-import { CLEAN, type FrameSink, MORE, type ReadState, type SavefileRecords } from "./savefile.ts";
+import { CLEAN, type FrameSink, MORE, type ReadState, type SavefileRecords } from "./savefile-records.ts";
 
 /** draft-ietf-opsawg-pcapng, sections 3.1 and 4: block types. */
 const SECTION_HEADER = 0x0a0d0d0a;

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { decodeResolution, splitTicks } from "../../../../appliance/capture/pcapng-time.ts";
-import { openSavefile, type ReadState } from "../../../../appliance/capture/savefile.ts";
+import { openSavefile } from "../../../../appliance/capture/savefile.ts";
+import type { ReadState } from "../../../../appliance/capture/savefile-records.ts";
 import { ByteWriter, pcapFile, pcapngBlock, type SavefileFrame } from "../../../support/savefiles.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cepa-savefile-"));
