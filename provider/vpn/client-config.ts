@@ -32,6 +32,7 @@ export function renderClientConfig(config: ClientConfig): string {
     "nobind",
     "persist-tun",
     "persist-key",
+    `tls-crypt-v2 ${file(STATE_FILES.tlsCryptV2)}`, // a <connection> takes what stands before it
     "<connection>",
     `remote ${remoteHost} ${udpPort} udp4`,
     "connect-timeout 10",
@@ -51,7 +52,6 @@ export function renderClientConfig(config: ClientConfig): string {
     `ca ${file(STATE_FILES.authority)}`,
     `cert ${file(STATE_FILES.certificate)}`,
     `key ${file(STATE_FILES.privateKey)}`,
-    `tls-crypt-v2 ${file(STATE_FILES.tlsCryptV2)}`,
     "verb 3",
   ].join("\n")}\n`;
 }
