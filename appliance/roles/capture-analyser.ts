@@ -3,13 +3,14 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { nodeClock } from "../../core/node/clock.ts";
 import { journalLog } from "../../core/node/log.ts";
+import type { Log } from "../../core/ports.ts";
 import { type RingStart, runFrames } from "../capture/service.ts";
-import { dayFileName, listDays } from "../session/day-files.ts";
+import { dayFileName, dayOfSeconds, listDays } from "../session/day-files.ts";
 import { Engine, type EngineConfig } from "../session/engine.ts";
 import { SessionStore } from "../session/store.ts";
 import { connectToStarter } from "../worker.ts";
 import type { AnalyserReport } from "./capture-progress.ts";
-import { planSessionsUntil } from "./session-retention.ts";
+import { isDayFull, planSessionsUntil } from "./session-retention.ts";
 
 export interface AnalyserStart extends RingStart {
   readonly config: EngineConfig;
@@ -20,12 +21,11 @@ export interface AnalyserStart extends RingStart {
   readonly budgetBytes: number;
 }
 
-const RETAIN_MS = 60 * 1000;
-
 /** The thread `capture-analyser`: frames of its own rings through the engine into the store. */
 export async function runAnalyserThread(data: unknown): Promise<void> {
   const start = data as AnalyserStart;
   const line = connectToStarter();
+  const log = journalLog("capture-analyser");
   const store = new SessionStore(start.sessionsFolder);
   const engine = new Engine(start.config, store, {
     seed: randomBytes(16),
@@ -33,13 +33,12 @@ export async function runAnalyserThread(data: unknown): Promise<void> {
     firstId: store.nextId,
   });
   let lastFrameAtMs: number | null = null;
-  let retainedAtMs = Number.NEGATIVE_INFINITY;
   try {
     await runFrames(
       start,
       line,
       nodeClock,
-      journalLog("capture-analyser"),
+      log,
       (frames, linkType) => {
         let any = false;
         while (frames.next()) {
@@ -59,11 +58,9 @@ export async function runAnalyserThread(data: unknown): Promise<void> {
       (drops) => {
         engine.advance(nodeClock.nowMs());
         store.flush();
-        if (nodeClock.monotonicMs() - retainedAtMs >= RETAIN_MS) {
-          retainedAtMs = nodeClock.monotonicMs();
-          store.removeBefore(planUntil(start));
-        }
-        const report: AnalyserReport = { counters: { ...engine.counters }, drops, lastFrameAtMs };
+        retain(store, start, log);
+        const { rowsDropped } = store;
+        const report: AnalyserReport = { counters: { ...engine.counters }, drops, rowsDropped, lastFrameAtMs };
         line.send(report);
       },
     );
@@ -73,12 +70,17 @@ export async function runAnalyserThread(data: unknown): Promise<void> {
   }
 }
 
-function planUntil({ sessionsFolder, budgetBytes, ageMs }: AnalyserStart): number {
-  const days = listDays(sessionsFolder).map((day) => ({
-    day,
-    sizeBytes: sizeOf(join(sessionsFolder, dayFileName(day))),
-  }));
-  return planSessionsUntil(days, budgetBytes, ageMs, nodeClock.nowMs());
+/** Deletes days that are too old or have no room any more, and stops today when it takes too much. */
+function retain(store: SessionStore, { sessionsFolder, budgetBytes, ageMs }: AnalyserStart, log: Log): void {
+  const nowMs = nodeClock.nowMs();
+  const days = listDays(sessionsFolder).map((day) => {
+    const path = join(sessionsFolder, dayFileName(day));
+    return { day, sizeBytes: sizeOf(path) + sizeOf(`${path}-wal`) };
+  });
+  store.removeBefore(planSessionsUntil(days, budgetBytes, ageMs, nowMs));
+  const isFull = isDayFull(days, dayOfSeconds(nowMs / 1000), budgetBytes);
+  if (isFull && !store.isFull) log("error", "the sessions of today take too much room: no more are kept");
+  store.isFull = isFull;
 }
 
 function sizeOf(path: string): number {

@@ -6,6 +6,8 @@ import type { EngineCounters } from "../session/engine.ts";
 export interface AnalyserReport {
   readonly counters: EngineCounters;
   readonly drops: number;
+  /** Sessions and requests that were not kept: there was no room for them. */
+  readonly rowsDropped: number;
   /** Unix milliseconds; null before the first frame. */
   readonly lastFrameAtMs: number | null;
 }
@@ -35,6 +37,7 @@ export function renderCaptureStatus(progress: CaptureProgress, ports: CaptureSta
     sessionsEvicted: counters?.sessionsEvicted ?? 0,
     httpRequests: counters?.httpRequests ?? 0,
     malformedFrames: counters?.malformed ?? 0,
+    rowsDropped: analyser?.rowsDropped ?? 0,
     pcapBytes: writer?.pcapBytes ?? 0,
     lastFrameAtMs: analyser?.lastFrameAtMs ?? null,
   };

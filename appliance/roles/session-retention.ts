@@ -32,3 +32,11 @@ export function planSessionsUntil(
   }
   return untilSeconds;
 }
+
+/**
+ * Whether a day has half of the budget: then no more rows are kept on it. A flood of packets shall neither fill the disk nor take
+ * the place of all the days before it.
+ */
+export function isDayFull(days: readonly StoredDay[], day: string, budgetBytes: number): boolean {
+  return days.some((one) => one.day === day && one.sizeBytes >= budgetBytes / 2);
+}

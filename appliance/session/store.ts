@@ -16,6 +16,8 @@ interface OpenDay {
   readonly putSession: StatementSync;
   readonly putHttp: StatementSync;
   inTransaction: boolean;
+  /** Rows of the transaction. */
+  pending: number;
 }
 
 /**
@@ -27,6 +29,10 @@ export class SessionStore implements EngineSink {
   readonly nextId: number;
   /** Rows written since the start. */
   rows = 0;
+  /** While it is set, what comes is dropped and counted: the sessions have all the room that they may take. */
+  isFull = false;
+  /** Rows that were not written, or not kept, as `isFull` was set or the disk was full. */
+  rowsDropped = 0;
   /** Files that could not be read as databases, and were put aside under another name. */
   damagedFiles = 0;
   readonly #folder: string;
@@ -41,21 +47,18 @@ export class SessionStore implements EngineSink {
   }
 
   session(record: SessionRecord): void {
-    this.#dayOf(record.start).putSession.run(...SESSION_COLUMNS.map((column) => record[column]));
-    this.#wrote();
+    const values = SESSION_COLUMNS.map((column) => record[column]);
+    this.#write(record.start, (day) => day.putSession.run(...values));
   }
 
   http(record: HttpRecord): void {
-    this.#dayOf(record.ts).putHttp.run(...HTTP_COLUMNS.map((column) => record[column]));
-    this.#wrote();
+    const values = HTTP_COLUMNS.map((column) => record[column]);
+    this.#write(record.ts, (day) => day.putHttp.run(...values));
   }
 
   /** Commits what was written; to be called about once a second. */
   flush(): void {
-    for (const day of this.#open.values()) {
-      if (day.inTransaction) day.database.exec("commit");
-      day.inTransaction = false;
-    }
+    for (const day of this.#open.values()) this.#commit(day);
     this.#pending = 0;
   }
 
@@ -74,9 +77,43 @@ export class SessionStore implements EngineSink {
     for (const day of [...this.#open.keys()]) this.#closeDay(day);
   }
 
-  #wrote(): void {
-    this.rows++;
+  #write(seconds: number, put: (day: OpenDay) => void): void {
+    if (this.isFull) {
+      this.rowsDropped++;
+      return;
+    }
+    let day: OpenDay | undefined;
+    try {
+      day = this.#dayOf(seconds);
+      put(day);
+      day.pending++;
+      this.rows++;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.rowsDropped++;
+      if (day !== undefined) this.#giveUp(day);
+    }
     if (++this.#pending >= TRANSACTION_ROWS) this.flush();
+  }
+
+  #commit(day: OpenDay): void {
+    if (!day.inTransaction) return;
+    try {
+      day.database.exec("commit");
+      day.inTransaction = false;
+      day.pending = 0;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#giveUp(day);
+    }
+  }
+
+  /** A full disk ends the transaction with all its rows, by itself or not. */
+  #giveUp(day: OpenDay): void {
+    if (day.database.isTransaction) day.database.exec("rollback");
+    this.rowsDropped += day.pending;
+    day.inTransaction = false;
+    day.pending = 0;
   }
 
   #dayOf(seconds: number): OpenDay {
@@ -96,6 +133,7 @@ export class SessionStore implements EngineSink {
       putSession: database.prepare(insertInto("sessions", SESSION_COLUMNS)),
       putHttp: database.prepare(insertInto("http", HTTP_COLUMNS)),
       inTransaction: false,
+      pending: 0,
     };
     this.#open.set(day, open);
     return open;
@@ -121,7 +159,7 @@ export class SessionStore implements EngineSink {
   #closeDay(day: Day): void {
     const open = this.#open.get(day);
     if (open === undefined) return;
-    if (open.inTransaction) open.database.exec("commit");
+    this.#commit(open);
     open.database.close();
     this.#open.delete(day);
   }
@@ -151,4 +189,10 @@ function insertInto(table: string, columns: readonly string[]): string {
 function isDamage(error: unknown): boolean {
   const { errcode } = error as { readonly errcode?: number };
   return errcode !== undefined && [11, 26].includes(errcode & 0xff);
+}
+
+/** SQLITE_FULL (13), and SQLITE_IOERR_SHMSIZE (4874): no room for the index of the write-ahead log. */
+function isDiskFull(error: unknown): boolean {
+  const { errcode } = error as { readonly errcode?: number };
+  return errcode === 13 || errcode === 4874;
 }

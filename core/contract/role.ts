@@ -68,6 +68,8 @@ export interface CaptureStatus {
   readonly sessionsEvicted: number;
   readonly httpRequests: number;
   readonly malformedFrames: number;
+  /** Rows, of sessions and requests, that were not kept: there was no room for them. */
+  readonly rowsDropped?: number;
   readonly pcapBytes: number;
   /** Unix milliseconds; null before the first frame. */
   readonly lastFrameAtMs: number | null;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -108,6 +109,48 @@ test("a damaged file is put aside", () => {
   readInto(again, [OFFICE]);
   again.close();
   assert.ok(readdirSync(folder).includes(`${file}.damaged`));
+});
+
+test("a full disk, or a store that is told it is full, drops rows and counts them; room is used again", () => {
+  const source = join(import.meta.dirname, "../../appliance/session/store.ts");
+  const script = `
+    import { SessionStore } from ${JSON.stringify(source)};
+    import { rmSync, writeFileSync } from "node:fs";
+    const [folder] = process.argv.slice(1);
+    writeFileSync(folder + "/ballast", new Uint8Array(3000000));
+    const store = new SessionStore(folder + "/sessions");
+    const put = (count) => {
+      for (let i = 0; i < count; i++) {
+        store.http({ ts: 1e9, session_id: 1, src_ip: "a", src_port: 1, dst_ip: "b", dst_port: 2, method: "GET",
+          uri: "/".repeat(100), host: null, version: null, user_agent: null, referer: null, status: null });
+        if (i % 500 === 499) store.flush();
+      }
+      store.flush();
+    };
+    const dropped = [];
+    put(500);
+    dropped.push(store.rowsDropped);
+    store.isFull = true;
+    put(500);
+    dropped.push(store.rowsDropped);
+    store.isFull = false;
+    put(50000);
+    dropped.push(store.rowsDropped > 20000);
+    rmSync(folder + "/ballast");
+    const before = store.rowsDropped;
+    put(500);
+    dropped.push(store.rowsDropped - before);
+    store.close();
+    console.log(JSON.stringify(dropped));
+  `;
+  const folder = join(nsm, "small");
+  mkdirSync(folder);
+  spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]);
+  const node = ["--input-type=module-typescript", "-e", script, folder];
+  const { stdout, stderr } = spawnSync(process.execPath, node, { encoding: "utf8", timeout: 60_000 });
+  spawnSync("umount", [folder]);
+  assert.equal(stderr, "");
+  assert.deepEqual(JSON.parse(stdout), [0, 500, true, 0]);
 });
 
 for (const sql of [

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planSessionsBudgetBytes, planSessionsUntil } from "../../../../appliance/roles/session-retention.ts";
+import {
+  isDayFull,
+  planSessionsBudgetBytes,
+  planSessionsUntil,
+} from "../../../../appliance/roles/session-retention.ts";
 
 const GIB = 1024 ** 3;
 const DAY_MS = 86_400_000;
@@ -28,4 +32,10 @@ test("planSessionsBudgetBytes: nine tenths of what is left, a twentieth at least
     [planSessionsBudgetBytes(100 * GIB, 89 * GIB), planSessionsBudgetBytes(100 * GIB, 100 * GIB)],
     [Math.floor(9.9 * GIB), 5 * GIB],
   );
+});
+
+test("isDayFull: at half of the budget, whatever the other days have", () => {
+  assert.equal(isDayFull(DAYS, "2026-01-10", 201), false);
+  assert.equal(isDayFull(DAYS, "2026-01-10", 200), true);
+  assert.equal(isDayFull(DAYS, "2026-01-11", 1), false, "a new day has room again");
 });
