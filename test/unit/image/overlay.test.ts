@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { STATE_FILES } from "../../../core/contract/identity.ts";
+
+const OVERLAY = join(import.meta.dirname, "../../../overlay/usr/lib");
+const read = (path: string) => readFileSync(join(OVERLAY, path), "utf8");
+
+/** Path, mode, user and group of the `z` lines of tmpfiles.d(5). */
+const owners = new Map(
+  read("tmpfiles.d/cepa.conf")
+    .split("\n")
+    .filter((line) => line.startsWith("z "))
+    .map((line) => line.split(/\s+/))
+    .map(([, path = "", mode, user, group]) => [path, `${mode} ${user}:${group}`]),
+);
+
+test("tmpfiles: each file of the state partition by its own line; no pattern that a key would match first", () => {
+  const keys: Readonly<Record<string, string>> = {
+    [STATE_FILES.privateKey]: "0640 root:cepa-identity",
+    [STATE_FILES.tlsCryptV2]: "0640 root:cepa-identity",
+    [STATE_FILES.emergencyKey]: "0640 root:cepa-phone-home",
+    [STATE_FILES.config]: "0644 cepa-link:cepa-link",
+  };
+  for (const file of Object.values(STATE_FILES))
+    assert.equal(owners.get(`/state/${file}`), keys[file] ?? "0644 root:root", file);
+  for (const path of owners.keys()) assert.doesNotMatch(path, /[*?[]/);
+});
+
+const groupsOf = (unit: string) =>
+  /^SupplementaryGroups=(.*)$/m.exec(read(`systemd/system/${unit}.service`))?.[1]?.split(" ") ?? [];
+
+test("units: what speaks to the outside asks no role, what sees hostile packets reads no key", () => {
+  assert.deepEqual(groupsOf("cepa-vpn"), ["cepa-identity"]);
+  assert.deepEqual(groupsOf("cepa-capture"), ["cepa"]);
+  assert.deepEqual(groupsOf("cepa-screen@"), ["cepa"]);
+  assert.match(
+    read("systemd/system/cepa-vpn.service"),
+    /^ExecStart=.* --config \S+ --script-security 1$/m,
+    "behind the configuration, so that it is the last word",
+  );
+});
