@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { runInNamespace } from "../support/net-namespace.ts";
+
+const SCRIPT = join(import.meta.dirname, "../../overlay/usr/lib/cepa/silence-span");
+const folder = mkdtempSync(join(tmpdir(), "cepa-silence-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Sends a frame by a packet socket: as root on both ports, then as the capture role on both; prints what arrived. */
+const SEND = `set -e
+sh ${SCRIPT} "$1/ports.json" "$1/net"
+frame() { printf '\\377\\377\\377\\377\\377\\377\\002\\000\\000\\000\\000\\001\\210\\265%050d' 0; }
+capture="setpriv --reuid 901 --clear-groups --inh-caps +net_raw --ambient-caps +net_raw --bounding-set -all,+net_raw"
+arrived() { cat /sys/class/net/up0-far/statistics/rx_packets /sys/class/net/span0-far/statistics/rx_packets | tr '\\n' ' '; }
+for port in up0 span0; do frame | socat -u - INTERFACE:$port || true; done
+arrived
+for port in up0 span0; do frame | $capture socat -u - INTERFACE:$port || true; done
+arrived
+nft list table netdev capture | grep -c 'packets 1 bytes'`;
+
+test("nothing leaves a SPAN port, whoever sends it; nothing of the capture role's leaves the uplink either", async () => {
+  writeFileSync(join(folder, "ports.json"), JSON.stringify({ uplink: "up0", span: ["span0"] }));
+  for (const port of ["up0", "span0"]) mkdirSync(join(folder, "net", port, "device"), { recursive: true });
+  mkdirSync(join(folder, "net/lo"));
+  const printed = await runInNamespace(["up0", "span0"], ["bash", "-c", SEND, "send", folder], 60_000);
+  assert.equal(printed, "1 0 1 0 1\n");
+});
