@@ -43,6 +43,7 @@ dev-type tun
 nobind
 persist-tun
 persist-key
+tls-crypt-v2 /state/identity/tls-crypt-v2.key
 <connection>
 remote base.example.net 1194 udp4
 connect-timeout 10
@@ -65,7 +66,6 @@ disable-dco
 ca /state/identity/ca.crt
 cert /state/identity/sensor.crt
 key /state/identity/sensor.key
-tls-crypt-v2 /state/identity/tls-crypt-v2.key
 verb 3
 `,
   );
@@ -80,6 +80,8 @@ test("renderServerConfig: what keeps sensors apart and certificates honest is th
       listenAddress: "0.0.0.0",
       managementSocket: `/run/cepa/${transport}.sock`,
       routeScript: "/run/cepa/learn-address",
+      keyPath: "/run/cepa/server.key",
+      tlsCryptV2Path: "/run/cepa/tls-crypt-v2.key",
     }).split("\n");
   for (const line of [
     "proto udp4",
@@ -90,7 +92,8 @@ test("renderServerConfig: what keeps sensors apart and certificates honest is th
     'client-config-dir "/srv/my \\"base\\"/vpn/ccd"',
     "ccd-exclusive",
     'crl-verify "/srv/my \\"base\\"/vpn/crl.pem"',
-    'tls-crypt-v2 "/srv/my \\"base\\"/vpn/tls-crypt-v2-server.key" force-cookie',
+    'key "/run/cepa/server.key"',
+    'tls-crypt-v2 "/run/cepa/tls-crypt-v2.key" force-cookie',
     "remote-cert-tls client",
     "reneg-sec 300",
     "tran-window 30",
