@@ -140,7 +140,12 @@ export class BaseNetwork {
     const namespace = this.namespace(name);
     await run("ip", ["netns", "add", namespace]);
     this.namespaces.push(namespace);
-    await run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
+    await this.#ip(namespace, ["link", "set", "lo", "up"]);
+  }
+
+  /** What `ip -n NAMESPACE` does, which can't do it in a chroot. */
+  async #ip(namespace: string, args: readonly string[]): Promise<void> {
+    await run("nsenter", [`--net=/run/netns/${namespace}`, "ip", ...args]);
   }
 
   /** Runs `cepa` outside of the namespaces; its standard output. */
@@ -201,12 +206,12 @@ export class BaseNetwork {
     const base = this.namespace("base");
     const box = this.namespace(name);
     await run("ip", ["link", "add", outer, "netns", base, "type", "veth", "peer", "name", inner, "netns", box]);
-    await run("ip", ["-n", base, "address", "add", "192.0.2.1/32", "dev", outer]);
-    await run("ip", ["-n", base, "link", "set", outer, "up"]);
-    await run("ip", ["-n", base, "route", "add", `198.51.100.${number}/32`, "dev", outer]);
-    await run("ip", ["-n", box, "address", "add", `198.51.100.${number}/32`, "dev", inner]);
-    await run("ip", ["-n", box, "link", "set", inner, "up"]);
-    await run("ip", ["-n", box, "route", "add", "192.0.2.1/32", "dev", inner]);
+    await this.#ip(base, ["address", "add", "192.0.2.1/32", "dev", outer]);
+    await this.#ip(base, ["link", "set", outer, "up"]);
+    await this.#ip(base, ["route", "add", `198.51.100.${number}/32`, "dev", outer]);
+    await this.#ip(box, ["address", "add", `198.51.100.${number}/32`, "dev", inner]);
+    await this.#ip(box, ["link", "set", inner, "up"]);
+    await this.#ip(box, ["route", "add", "192.0.2.1/32", "dev", inner]);
     await this.cepa(["sensor", "add", name]);
     return await this.enrol(name);
   }
