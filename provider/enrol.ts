@@ -15,7 +15,14 @@ import { type Sensor, SensorError, type SensorState, sensorByName } from "./flee
 import { VPN_SERVER_NAME } from "./init.ts";
 import { sealShare } from "./keys/share.ts";
 import { inTransaction } from "./state/database.ts";
-import { openCommandKey, openProvider, type Provider, unlockMasterKey } from "./state/provider.ts";
+import {
+  openCommandKey,
+  openProvider,
+  openSealed,
+  type Provider,
+  TLS_CRYPT_V2_LABEL,
+  unlockMasterKey,
+} from "./state/provider.ts";
 import { baseAddress, StateError } from "./state/settings.ts";
 import { renderCcd } from "./vpn/ccd.ts";
 import { renderClientConfig } from "./vpn/client-config.ts";
@@ -102,7 +109,8 @@ export async function enrolSensor(
     try {
       const nowMs = Date.now();
       const commandKey = await openCommandKey(paths, masterKey);
-      const tlsCryptV2 = await makeClientKey(paths.tlsCryptV2, sensor.id, nodeExec, signal);
+      const serverKey = await openSealed(paths.tlsCryptV2, masterKey, TLS_CRYPT_V2_LABEL);
+      const tlsCryptV2 = await makeClientKey(serverKey, sensor.id, nodeExec, signal).finally(() => serverKey.wipe());
       const certificate = await issueSensorCertificate(authority, sensor.id, publicKey, nowMs);
       const share = new Secret(randomBytes(BASE_SHARE_BYTES));
       const sealed = sealShare(masterKey, sensor.id, share);

@@ -8,7 +8,14 @@ import { AUTHORITY_CERTIFICATE, createAuthority, issueServerCertificate } from "
 import { publishCrl } from "./fleet/certificates.ts";
 import { newKey, sealWithPassphrase, wrap } from "./keys/wrap.ts";
 import { statePaths } from "./state/paths.ts";
-import { COMMAND_LABEL, MASTER_LABEL, openProvider } from "./state/provider.ts";
+import {
+  COMMAND_LABEL,
+  HTTPS_KEY_LABEL,
+  MASTER_LABEL,
+  openProvider,
+  TLS_CRYPT_V2_LABEL,
+  VPN_KEY_LABEL,
+} from "./state/provider.ts";
 import { baseAddress, type ProviderSettings, readSettingsJson, StateError } from "./state/settings.ts";
 import { makeServerKey } from "./vpn/tls-crypt-v2.ts";
 
@@ -51,24 +58,26 @@ async function fillFolder(
   await chmod(folder, 0o700);
   for (const name of ["keys", "https", "vpn", "vpn/ccd"]) await mkdir(join(folder, name), { mode: 0o700 });
 
-  await makeServerKey(paths.tlsCryptV2, exec, signal);
+  const masterKey = newKey();
+  await writeFileAtomically(paths.masterKey, await sealWithPassphrase(passphrase, masterKey, MASTER_LABEL));
+  const seal = async (path: string, secret: Secret, label: string) => {
+    await writeFileAtomically(path, wrap(masterKey, secret, label));
+    secret.wipe();
+  };
+  await seal(paths.tlsCryptV2, await makeServerKey(exec, signal), TLS_CRYPT_V2_LABEL);
   const authority = await createAuthority(settings.authorityFolder, passphrase, nowMs);
   const authorityPem = `${authority.certificate.toString("pem")}\n`;
   await writeFileAtomically(paths.vpnAuthority, authorityPem, 0o644);
   const vpn = await issueServerCertificate(authority, VPN_SERVER_NAME, [], nowMs);
   await writeFileAtomically(paths.vpnCertificate, vpn.certificatePem, 0o644);
-  await writeFileAtomically(paths.vpnKey, vpn.keyPem);
+  await seal(paths.vpnKey, new Secret(Buffer.from(vpn.keyPem)), VPN_KEY_LABEL);
   const address = baseAddress(settings);
   const https = await issueServerCertificate(authority, HTTPS_SERVER_NAME, [{ type: "ip", value: address }], nowMs);
   await writeFileAtomically(paths.httpsCertificate, https.certificatePem, 0o644);
-  await writeFileAtomically(paths.httpsKey, https.keyPem);
-
-  const masterKey = newKey();
-  await writeFileAtomically(paths.masterKey, await sealWithPassphrase(passphrase, masterKey, MASTER_LABEL));
+  await seal(paths.httpsKey, new Secret(Buffer.from(https.keyPem)), HTTPS_KEY_LABEL);
   const command = generateKeyPairSync("ed25519");
   const der = new Secret(command.privateKey.export({ format: "der", type: "pkcs8" }));
-  await writeFileAtomically(paths.commandKey, wrap(masterKey, der, COMMAND_LABEL));
-  der.wipe();
+  await seal(paths.commandKey, der, COMMAND_LABEL);
   masterKey.wipe();
   const publicPem = command.publicKey.export({ format: "pem", type: "spki" });
   await writeFileAtomically(paths.commandPublicKey, publicPem, 0o644);

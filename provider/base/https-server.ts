@@ -7,6 +7,7 @@ import { WebSocketServer } from "ws";
 import { CHALLENGE_PATH, VOLUME_KEY_PATH } from "../../core/contract/key-release.ts";
 import { LINK_MESSAGE_LIMIT_BYTES, LINK_PATH } from "../../core/contract/link.ts";
 import type { Clock, Log } from "../../core/ports.ts";
+import type { Secret } from "../../core/secret.ts";
 import { certificateOwner } from "../fleet/certificates.ts";
 import { type Sensor, sensorById } from "../fleet/sensors.ts";
 import type { KeyService } from "../keys/key-service.ts";
@@ -27,7 +28,7 @@ const TIMEOUT_MS = 20_000;
  */
 export async function runHttpsServer(
   provider: Provider,
-  services: { readonly keys: KeyService; readonly links: LinkHub },
+  services: { readonly keys: KeyService; readonly links: LinkHub; readonly serverKey: Secret },
   ports: { readonly clock: Clock; readonly log: Log },
   onListening: (reloadCrl: () => Promise<void>) => void,
   signal: AbortSignal,
@@ -36,7 +37,7 @@ export async function runHttpsServer(
   const secureContext = async () => ({
     ca: await readFile(paths.vpnAuthority),
     cert: await readFile(paths.httpsCertificate),
-    key: await readFile(paths.httpsKey),
+    key: Buffer.from(services.serverKey.reveal()),
     crl: await readFile(paths.vpnCrl),
     minVersion: "TLSv1.3" as const,
   });

@@ -10,7 +10,15 @@ import { openAuthority } from "../ca/authority.ts";
 import { sensorById } from "../fleet/sensors.ts";
 import { createKeyService } from "../keys/key-service.ts";
 import { createLinkHub } from "../link/link-hub.ts";
-import { openProvider, type Provider, unlockMasterKey } from "../state/provider.ts";
+import {
+  HTTPS_KEY_LABEL,
+  openProvider,
+  openSealed,
+  type Provider,
+  TLS_CRYPT_V2_LABEL,
+  unlockMasterKey,
+  VPN_KEY_LABEL,
+} from "../state/provider.ts";
 import { baseAddress, StateError } from "../state/settings.ts";
 import { makeDevices, removeDevices } from "../vpn/devices.ts";
 import { installFirewall, removeFirewall, runFirewallWatch } from "../vpn/firewall.ts";
@@ -80,7 +88,10 @@ export async function runBase(
   }
 }
 
-/** Configurations and management sockets of this run; not below the state folder, whose path may be too long for a socket. */
+/**
+ * Configurations, management sockets and OpenVPN's keys of this run. /run is in memory, so that no key is on a disk in clear; and
+ * below the state folder the path may be too long for a socket.
+ */
 function runFolderOf(stateFolder: string): string {
   return `/run/cepa-base-${createHash("sha256").update(stateFolder).digest("hex").slice(0, 16)}`;
 }
@@ -102,7 +113,8 @@ async function serve(
       cause,
     });
   });
-  const servers = await writeServerConfigs(options, provider, runFolder);
+  const servers = await writeServerConfigs(options, provider, masterKey, runFolder);
+  const serverKey = await openSealed(provider.paths.httpsKey, masterKey, HTTPS_KEY_LABEL);
 
   const keys = createKeyService(provider, masterKey, ports);
   const links = createLinkHub(provider, ports);
@@ -151,26 +163,39 @@ async function serve(
     ...servers.map((server) => (jobSignal: AbortSignal) => runServerProcess(server, vpnEvents, ports, jobSignal)),
     (jobSignal) => runFirewallWatch(settings, ports, onFirewallRestored, jobSignal),
     (jobSignal) => runCrlRenewal(provider, authority, ports, () => reloadCrl(), jobSignal),
-    (jobSignal) => runHttpsServer(provider, { keys, links }, ports, onHttps, jobSignal),
+    (jobSignal) => runHttpsServer(provider, { keys, links, serverKey }, ports, onHttps, jobSignal),
     (jobSignal) => runWebhook(provider, options.webhook, ports, onWebhook, jobSignal),
     (jobSignal) => runApiServer(provider, { links, keys, clientsOf }, ports, () => up("api"), jobSignal),
-  ]);
+  ]).finally(() => serverKey.wipe());
 }
 
 async function writeServerConfigs(
   options: BaseOptions,
   provider: Provider,
+  masterKey: Secret,
   runFolder: string,
 ): Promise<readonly ServerProcess[]> {
   const { settings, paths } = provider;
-  const routeScript = join(runFolder, "learn-address");
-  await writeFile(routeScript, renderRouteScript(baseAddress(settings)), { mode: 0o700 });
+  const files = {
+    keyPath: join(runFolder, "server.key"),
+    tlsCryptV2Path: join(runFolder, "tls-crypt-v2.key"),
+    routeScript: join(runFolder, "learn-address"),
+  };
+  for (const [path, sealed, label] of [
+    [files.keyPath, paths.vpnKey, VPN_KEY_LABEL],
+    [files.tlsCryptV2Path, paths.tlsCryptV2, TLS_CRYPT_V2_LABEL],
+  ] as const) {
+    const key = await openSealed(sealed, masterKey, label);
+    await writeFile(path, key.reveal(), { mode: 0o600 });
+    key.wipe();
+  }
+  await writeFile(files.routeScript, renderRouteScript(baseAddress(settings)), { mode: 0o700 });
   return Promise.all(
     TRANSPORTS.map(async (transport) => {
       const configPath = join(runFolder, `${transport}.conf`);
       const managementSocket = join(runFolder, `${transport}.sock`);
       const { listenAddress } = options;
-      const config = renderServerConfig({ transport, settings, paths, listenAddress, managementSocket, routeScript });
+      const config = renderServerConfig({ ...files, transport, settings, paths, listenAddress, managementSocket });
       await writeFile(configPath, config, { mode: 0o600 });
       return { transport, configPath, managementSocket };
     }),

@@ -10,6 +10,9 @@ import { type ProviderSettings, readSettings, StateError } from "./settings.ts";
 
 export const MASTER_LABEL = "cepa-master-key";
 export const COMMAND_LABEL = "cepa-command-key";
+export const HTTPS_KEY_LABEL = "cepa-https-key";
+export const VPN_KEY_LABEL = "cepa-vpn-key";
+export const TLS_CRYPT_V2_LABEL = "cepa-tls-crypt-v2-key";
 
 /** A provider's state folder, opened. Without the passphrase nothing secret can be read. */
 export interface Provider {
@@ -40,10 +43,19 @@ export async function unlockMasterKey(paths: StatePaths, passphrase: Secret): Pr
   return key;
 }
 
+/** What a file holds that is sealed under the master key. Throws a StateError. */
+export async function openSealed(path: string, masterKey: Secret, label: string): Promise<Secret> {
+  const sealed = await readFile(path).catch((cause: Error) => {
+    throw new StateError("damaged", `${path}: ${cause.message}`, { cause });
+  });
+  const opened = unwrap(masterKey, sealed, label);
+  if (opened === undefined) throw new StateError("damaged", `${path}: not under this provider's master key`);
+  return opened;
+}
+
 /** Base's Ed25519 key: signs commands and sensors' configurations. Throws a StateError. */
 export async function openCommandKey(paths: StatePaths, masterKey: Secret): Promise<KeyObject> {
-  const der = unwrap(masterKey, await readFile(paths.commandKey), COMMAND_LABEL);
-  if (der === undefined) throw new StateError("damaged", `${paths.commandKey}: not under this provider's master key`);
+  const der = await openSealed(paths.commandKey, masterKey, COMMAND_LABEL);
   try {
     const { buffer, byteOffset, byteLength } = der.reveal();
     return createPrivateKey({ key: Buffer.from(buffer, byteOffset, byteLength), format: "der", type: "pkcs8" });

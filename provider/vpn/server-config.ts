@@ -20,6 +20,9 @@ export interface ServerConfig {
   readonly listenAddress: string;
   readonly managementSocket: string;
   readonly routeScript: string;
+  /** Files, in memory, of the certificate's key and of the tls-crypt-v2 key. */
+  readonly keyPath: string;
+  readonly tlsCryptV2Path: string;
 }
 
 /**
@@ -60,9 +63,9 @@ export function renderServerConfig(config: ServerConfig): string {
     "dh none",
     `ca ${quote(paths.vpnAuthority)}`,
     `cert ${quote(paths.vpnCertificate)}`,
-    `key ${quote(paths.vpnKey)}`,
+    `key ${quote(config.keyPath)}`,
     `crl-verify ${quote(paths.vpnCrl)}`,
-    `tls-crypt-v2 ${quote(paths.tlsCryptV2)} force-cookie`,
+    `tls-crypt-v2 ${quote(config.tlsCryptV2Path)} force-cookie`,
     "reneg-sec 300",
     "tran-window 30",
     "script-security 2",

@@ -96,6 +96,13 @@ test("init: makes a provider once; a bad one leaves nothing behind", async () =>
   assert.equal(made.status, 0, made.stderr);
   assert.equal((JSON.parse(made.stdout) as { baseAddress: string }).baseAddress, "10.213.0.1");
   assert.equal((await stat(state)).mode & 0o777, 0o700);
+  const entries = await readdir(state, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((one) => one.isFile()))
+    assert.doesNotMatch(
+      await readFile(join(entry.parentPath, entry.name), "latin1"),
+      /PRIVATE KEY|tls-crypt-v2/,
+      `${entry.name}: no key in clear`,
+    );
   const before = await readFile(join(state, "keys/master.sealed"), "utf8");
   const again = await cepa(["init", "--remote", "192.0.2.2"]);
   assert.equal(again.status, 1);
