@@ -3,7 +3,13 @@ import { readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { STATE_FILES } from "../../core/contract/identity.ts";
-import { type LinkStatus, type RoleName, type RoleStatus, roleSocketPath } from "../../core/contract/role.ts";
+import {
+  type LinkStatus,
+  type RoleName,
+  type RoleStatus,
+  roleSocketPath,
+  type VaultStatus,
+} from "../../core/contract/role.ts";
 import { askRole } from "../../core/node/role-socket.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
@@ -46,10 +52,15 @@ const untilLink = (state: LinkStatus["state"]) =>
     return status?.state === state ? status : undefined;
   }, `link is ${state}`);
 
+const untilVault = (state: VaultStatus["state"]) =>
+  until(async () => {
+    const status = await statusOf("vault");
+    return status?.state === state ? status : undefined;
+  }, `vault is ${state}`);
+
 test("without a tunnel the sensor waits for it", async () => {
   sensor = startSensor();
-  const vault = await until(() => statusOf("vault"), "vault answers");
-  assert.equal(vault.state, "waitingForVpn");
+  await untilVault("waitingForVpn");
   assert.equal((await until(() => statusOf("link"), "link answers")).vpnUp, false);
 });
 
@@ -58,10 +69,7 @@ test("with a tunnel: key, a new store, the link, and what base knows of it", asy
   const released = (await stage("keyReleased")) as Extract<Stage, { stage: "keyReleased" }>;
   assert.deepEqual([released.sensorId, released.format], [box.sensorId, true]);
   await stage("linkUp");
-  const vault = await until(async () => {
-    const status = await statusOf("vault");
-    return status?.state === "open" ? status : undefined;
-  }, "the store opens");
+  const vault = await untilVault("open");
   const events = (await base.waitFor(
     (line: Stage) => line.stage === "event" && line.event.includes(vault.luksUuid ?? "?"),
     "storeFormatted",
@@ -96,5 +104,5 @@ test("a base that goes away is found missing; when it is back the sensor is, and
   assert.deepEqual([released.format, released.storeDiffers], [false, false]);
   await stage("linkUp");
   await untilLink("up");
-  assert.equal((await statusOf("vault"))?.state, "open");
+  await untilVault("open");
 });
