@@ -15,8 +15,8 @@ const LAST_LINES = 12;
 const LINE_LIMIT_BYTES = 64 * 1024;
 
 /**
- * OpenVPN as root with two capabilities (network set-up for its routes, low ports) and no way to more; it ends when base
- * does, however that ends.
+ * OpenVPN as root's user with two capabilities (network set-up for its routes, low ports) and no new privileges; files of
+ * root's are still its own. It ends when base does, however that ends.
  */
 const JAIL = [
   ["--pdeathsig", "TERM"],
