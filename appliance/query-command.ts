@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { renderJsonLine } from "../core/json-line.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
 import { ANSWER_MAX_BYTES } from "./session/query.ts";
 import { type Cell, QUERY_DAYS_MAX, type QueryAnswer, QueryError, queryStore } from "./session/query-store.ts";
@@ -71,7 +72,7 @@ function print(answer: QueryAnswer, form: "answer" | "json" | "table"): void {
 }
 
 function renderObject(columns: readonly string[], row: readonly Cell[]): string {
-  return JSON.stringify(Object.fromEntries(columns.map((column, i) => [column, row[i] ?? null])));
+  return renderJsonLine(Object.fromEntries(columns.map((column, i) => [column, row[i] ?? null])));
 }
 
 function renderTable({ columns, rows }: QueryAnswer): string[] {

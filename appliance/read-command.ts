@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setImmediate as yieldToSignals } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { DEFAULT_SENSOR_CONFIG } from "../core/contract/sensor-config.ts";
+import { renderJsonLine } from "../core/json-line.ts";
 import { FilteredSink } from "./capture/filtered-sink.ts";
 import { compileFilter } from "./capture/ring.ts";
 import { openSavefile } from "./capture/savefile.ts";
@@ -120,9 +121,9 @@ async function readOther(path: string, why: string, sink: FrameSink): Promise<Fi
 function jsonSink(output: LineOutput): EngineSink {
   return {
     session: (record, final) => {
-      if (final) output.write(JSON.stringify(record));
+      if (final) output.write(renderJsonLine(record));
     },
-    http: (record) => output.write(JSON.stringify(record)),
+    http: (record) => output.write(renderJsonLine(record)),
   };
 }
 

@@ -1,4 +1,5 @@
 import { QUERY_MAX_ROWS, QUERY_TIMEOUT_MS } from "../core/contract/link.ts";
+import { renderJsonLine } from "../core/json-line.ts";
 import { askQuery } from "../provider/base/api-client.ts";
 import { statePaths } from "../provider/state/paths.ts";
 import { readSettings } from "../provider/state/settings.ts";
@@ -34,7 +35,7 @@ export function runQueryCommand(args: readonly string[], signal: AbortSignal): P
     const { columns, rows, cut } = await askQuery(statePaths(folder).socket, asked, signal);
     if (values.json === true)
       for (const row of rows)
-        process.stdout.write(`${JSON.stringify(Object.fromEntries(columns.map((column, i) => [column, row[i]])))}\n`);
+        process.stdout.write(`${renderJsonLine(Object.fromEntries(columns.map((column, i) => [column, row[i]])))}\n`);
     else {
       const cells = rows.map((row) => row.map((cell) => printable(String(cell ?? "-"))));
       process.stdout.write(renderTable(columns.map(printable), cells));

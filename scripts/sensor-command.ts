@@ -1,3 +1,4 @@
+import { renderJsonLine } from "../core/json-line.ts";
 import { askSensors, BaseError } from "../provider/base/api-client.ts";
 import { type SensorView, viewOf } from "../provider/base/status.ts";
 import { addSensor, changeHold, listSensors, type SensorState, sensorByName } from "../provider/fleet/sensors.ts";
@@ -46,7 +47,7 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
 async function list(provider: Provider, json: boolean, signal: AbortSignal): Promise<number> {
   const { views, running } = await readViews(provider, signal);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ baseRuns: running, sensors: views })}\n`);
+    process.stdout.write(`${renderJsonLine({ baseRuns: running, sensors: views })}\n`);
     return 0;
   }
   const nowMs = Date.now();
@@ -97,7 +98,7 @@ async function one(
   const { views, running } = await readViews(provider, signal);
   const view = views.find((candidate) => candidate.name === name);
   if (view === undefined) throw new Error(`${name}: gone meanwhile`);
-  process.stdout.write(json ? `${JSON.stringify(view)}\n` : renderView(view, running));
+  process.stdout.write(json ? `${renderJsonLine(view)}\n` : renderView(view, running));
   return 0;
 }
 
