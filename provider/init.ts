@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../core/node/atomic-file.ts";
+import { makeFolder } from "../core/node/make-folder.ts";
 import type { Exec } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 import { AUTHORITY_CERTIFICATE, createAuthority, issueServerCertificate } from "./ca/authority.ts";
@@ -36,7 +37,7 @@ export async function initProvider(
   if (there.includes("settings.json"))
     throw new StateError("exists", `${folder}: there is a provider here already; nothing was changed`);
   if (there.length > 0) throw new StateError("exists", `${folder}: is not empty; give --state a new folder`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   try {
     await fillFolder(folder, passphrase, settings, exec, signal);
   } catch (error) {

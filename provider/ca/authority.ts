@@ -1,10 +1,11 @@
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { makeFolder } from "../../core/node/make-folder.ts";
 import { Secret } from "../../core/secret.ts";
 import { openWithPassphrase, sealWithPassphrase } from "../keys/wrap.ts";
 import { StateError } from "../state/settings.ts";
@@ -66,7 +67,7 @@ export async function createAuthority(folder: string, passphrase: Secret, nowMs:
     webcrypto as Crypto,
   );
   const der = new Secret(new Uint8Array(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)));
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   await writeFileAtomically(join(folder, AUTHORITY_KEY), await sealWithPassphrase(passphrase, der, LABEL));
   der.wipe();
   await writeFileAtomically(join(folder, AUTHORITY_CERTIFICATE), `${certificate.toString("pem")}\n`, 0o644);
