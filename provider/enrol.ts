@@ -85,6 +85,14 @@ export async function readEnrollableSensor(stateFolder: string, name: string): P
   });
 }
 
+/** Throws an EnrolmentError when enrolSensor would not get at the CA or the master key: to be known before a disk is written. */
+export async function checkPassphrase(stateFolder: string, passphrase: Secret): Promise<void> {
+  await withProvider(stateFolder, async ({ paths, settings }) => {
+    await openAuthority(settings.authorityFolder, passphrase);
+    (await unlockMasterKey(paths, passphrase)).wipe();
+  });
+}
+
 /**
  * Certifies a box: checks the request, signs it, makes its tls-crypt-v2 key, its CCD file, its configuration and a fresh
  * share of its /nsm key. A certificate that this sensor had before is revoked. Throws an EnrolmentError.

@@ -13,7 +13,7 @@ import { decodeGpt, GPT_BYTES } from "../image/flash/gpt.ts";
 import { withMemoryFolder, writeStatePartition } from "../image/flash/state-partition.ts";
 import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
-import { enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
+import { checkPassphrase, enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
 import { PASSPHRASE_HELP, readPassphrase, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
 
 const DEFAULT_FILE_SIZE = "8G";
@@ -34,7 +34,7 @@ The sensor's keys are made here, straight into its state partition; nothing else
   --config FILE            settings of this sensor, JSON, that differ from the defaults
   --size SIZE              of the file, as 8G or 6000M (${DEFAULT_FILE_SIZE}); a device has its own
   --dry-run                say what would be written, and do nothing
-  --yes                    don't ask before a disk or a file is overwritten
+  --yes                    don't ask before a disk, a file or a sensor's earlier box is given up
 ${STATE_HELP}
 ${PASSPHRASE_HELP}
 `;
@@ -80,7 +80,14 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     process.stderr.write(
       `sensor ${values.sensor}, ${sensorId}, tunnel address ${vpnAddress}\n${renderFlashPlan(plan, image, target)}`,
     );
+    const isLive = state !== "pending";
+    if (isLive)
+      process.stderr.write(
+        `sensor ${values.sensor} was flashed before: the box that it is now can't connect any more, and what its store ` +
+          "holds can never be read again\n",
+      );
     if (values["dry-run"] === true) return 0;
+    if (isLive && values.yes !== true) await confirmSensor(values.sensor);
     if (target.exists && values.yes !== true) await confirm(target.kind === "device" ? target.model : "", target.path);
     await flash(order, sensorId, target, plan, signal);
     process.stderr.write(`flash: done, ${path} is sensor ${values.sensor} (software identity)\n`);
@@ -101,6 +108,7 @@ async function planImage(image: string, target: FlashTarget): Promise<FlashPlan>
   const status = await stat(image).catch((cause: Error) => {
     throw new FlashError("badImage", `${image}: ${cause.message}`, { cause });
   });
+  if (!status.isFile()) throw new FlashError("badImage", `${image} is not a file`);
   const there = await stat(target.path).catch(() => undefined);
   if (there !== undefined && there.dev === status.dev && there.ino === status.ino)
     throw new FlashError("badTarget", `${target.path} is the image itself`);
@@ -113,7 +121,10 @@ async function planImage(image: string, target: FlashTarget): Promise<FlashPlan>
   return planFlash({ sizeBytes: status.size, partitions: partitions.value }, target);
 }
 
-/** Keys, certificate, image, state partition. */
+/**
+ * Image, keys, certificate, state partition, in this order: the enrolment ends what the sensor was before, so all that can
+ * fail comes first.
+ */
 async function flash(
   order: FlashOrder,
   sensorId: string,
@@ -124,6 +135,8 @@ async function flash(
   const passphrase = await order.readPassphrase();
   const keys = await makeBoxKeys(sensorId);
   try {
+    await checkPassphrase(order.provider, passphrase);
+    await writeDisk(order.image, target, plan, nodeExec, reportProgress(), signal);
     const enrolment = await enrolSensor(
       order.provider,
       passphrase,
@@ -143,7 +156,6 @@ async function flash(
       [STATE_FILES.privateKey, keys.privateKeyPem],
       [STATE_FILES.emergencyKey, keys.emergencyKeyPem],
     ]);
-    await writeDisk(order.image, target, plan, nodeExec, reportProgress(), signal);
     await withMemoryFolder(nodeExec, signal, (folder) =>
       writeStatePartition(folder, files, target.path, plan.state, nodeExec, signal),
     );
@@ -191,14 +203,24 @@ async function readSettings(file: string | undefined): Promise<string> {
   return text;
 }
 
+async function confirmSensor(name: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new UsageError(`${name} was flashed before: give --yes, or answer on a terminal`);
+  if ((await ask(`Type ${name} to make a new box of it: `)) !== name)
+    throw new Error(`that is not ${name}; nothing was written`);
+}
+
 async function confirm(model: string, path: string): Promise<void> {
   if (!process.stdin.isTTY) throw new UsageError(`${path} would be overwritten: give --yes, or answer on a terminal`);
+  const what = model === "" ? path : `${path} (${model})`;
+  if ((await ask(`Everything on ${what} will be lost. Type its name to go on: `)) !== path)
+    throw new Error(`that is not ${path}; nothing was written`);
+}
+
+async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await lines.question(
-    `Everything on ${path}${model === "" ? "" : ` (${model})`} will be lost. Type its name to go on: `,
-  );
+  const answer = await lines.question(question);
   lines.close();
-  if (answer.trim() !== path) throw new Error(`that is not ${path}; nothing was written`);
+  return answer.trim();
 }
 
 const REPORT_EVERY_MS = 1000;

@@ -19,7 +19,10 @@ export async function writeDisk(
   signal: AbortSignal,
 ): Promise<void> {
   const image = await open(imagePath, "r");
-  const disk = await open(target.path, target.kind === "file" ? "w+" : "r+", 0o600);
+  const disk = await open(target.path, target.kind === "file" ? "w+" : "r+", 0o600).catch(async (cause: Error) => {
+    await image.close();
+    throw new FlashError("badTarget", `${target.path} can't be written: ${cause.message}`, { cause });
+  });
   try {
     if (target.kind === "file") await disk.truncate(target.sizeBytes);
     const onDevice = target.kind === "device";
@@ -54,7 +57,8 @@ export async function writeDisk(
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof FlashError) throw cause;
-    throw new FlashError("toolFailed", `${target.path}: ${(cause as Error).message}`, { cause });
+    const message = `${target.path}: ${(cause as Error).message}; it is not whole now: flash it again`;
+    throw new FlashError("toolFailed", message, { cause });
   } finally {
     for (const file of [image, disk]) await file.close();
   }

@@ -117,9 +117,17 @@ test("flash: image, identity and settings on a new file", async () => {
 
 test("flash: nothing is written when the passphrase is wrong, or the target is no good", async () => {
   const target = join(folder, "never.raw");
-  await assert.rejects(flash(target, "--size", "2300M", "--passphrase-file", join(folder, "wrong")), {
+  const known = await enrolment();
+  assert.equal(await flash(target, "--size", "2300M"), 2, "box-1 has a box already: that is asked first");
+  await assert.rejects(flash(target, "--yes", "--size", "2300M", "--passphrase-file", join(folder, "wrong")), {
     code: "wrongPassphrase",
   });
+  await assert.rejects(flash(join(folder, "none/box.raw"), "--yes", "--size", "2300M"), { code: "badTarget" });
+  assert.deepEqual(await enrolment(), known, "the key of the box's store, its certificate");
+  await assert.rejects(
+    runFlashCommand(["--sensor", "box-1", "--state", provider, folder, target], signal),
+    /cepa-flash-test-.* is not a file/,
+  );
   await assert.rejects(flash(target, "--size", "2100M"), { code: "tooSmall" });
   await assert.rejects(flash(folder), { code: "badTarget" });
   await assert.rejects(flash("/dev/null"), { code: "badTarget" });
@@ -135,6 +143,13 @@ test("flash: nothing is written when the passphrase is wrong, or the target is n
   await assert.rejects(flash(image, "--yes"), { code: "badTarget" });
   assert.equal(await digest(image), before);
 });
+
+async function enrolment() {
+  const { database } = await openProvider(provider);
+  const row = database.prepare("select certificate_serial, wrapped_share, enrolment from sensors").get();
+  database.close();
+  return row;
+}
 
 async function digest(path: string): Promise<string> {
   const file = await open(path, "r");
