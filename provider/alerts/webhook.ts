@@ -67,7 +67,9 @@ export async function runWebhook(
   server.maxConnections = CONNECTIONS_MAX;
   limitConnections(server, CONNECTIONS_PER_ADDRESS_MAX);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause: Error) =>
+      reject(new Error(`the alert inbox: ${cause.message}; another address: --webhook ADDRESS:PORT`, { cause })),
+    );
     server.listen(listen.port, listen.host, resolve);
   });
   const address = server.address();

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type Clock, type Exec, ExecError, type Log } from "../../core/ports.ts";
 import { runTogether } from "../../core/run-together.ts";
@@ -60,6 +61,7 @@ export async function runBase(
   signal: AbortSignal,
 ): Promise<void> {
   const provider = await openProvider(options.stateFolder);
+  let machine: Server | undefined;
   try {
     await refuseSecond(provider, signal);
     await checkPrograms(ports.exec, signal);
@@ -69,6 +71,7 @@ export async function runBase(
       throw error;
     });
     passphrase.wipe();
+    machine = await claimMachine();
     const runFolder = runFolderOf(options.stateFolder);
     await rm(runFolder, { recursive: true, force: true }); // of a base that was killed
     await mkdir(runFolder, { mode: 0o700 });
@@ -84,8 +87,25 @@ export async function runBase(
       ports.report({ stage: "stopped", atMs: ports.clock.nowMs() });
     }
   } finally {
+    machine?.close();
     provider.database.close();
   }
+}
+
+/**
+ * Tunnel devices and the packet filter's table are one for a network namespace, and so is an abstract socket's name, which
+ * goes with its process: unix(7). A second base, of another provider, would take away the first one's.
+ */
+async function claimMachine(): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen("\0cepa-base", resolve);
+  }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EADDRINUSE") throw cause;
+    throw new BaseSetupError("base runs already on this machine, for another provider; stop that one first", { cause });
+  });
+  return server;
 }
 
 /**

@@ -16,10 +16,11 @@ const LINE_LIMIT_BYTES = 64 * 1024;
 
 /**
  * OpenVPN as root's user with two capabilities (network set-up for its routes, low ports) and no new privileges; files of
- * root's are still its own. It ends when base does, however that ends.
+ * root's are still its own. It ends when base does, however that ends; not by SIGTERM: the UDP server would wait to tell its
+ * clients, and never end once the next base has taken its device away.
  */
 const JAIL = [
-  ["--pdeathsig", "TERM"],
+  ["--pdeathsig", "KILL"],
   ["--no-new-privs", "--inh-caps", "-all"],
   ["--bounding-set", "-all,+net_admin,+net_bind_service"],
 ].flat();
