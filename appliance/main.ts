@@ -111,9 +111,17 @@ async function runCommandLine(args: readonly string[], signal: AbortSignal): Pro
 
 async function runMain(): Promise<void> {
   const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(name, () => stop.abort());
+  const args = process.argv.slice(2);
+  // SQLite doesn't let go while it works: there a signal ends the process, as without a handler.
+  if (args[0] !== "query")
+    for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(name, () => stop.abort());
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") process.stderr.write(`cepa-sensor: standard output: ${error.message}\n`);
+    process.exitCode = error.code === "EPIPE" ? 0 : 1;
+    stop.abort(); // nobody reads any more
+  });
   try {
-    process.exitCode = await runCommandLine(process.argv.slice(2), stop.signal);
+    process.exitCode = await runCommandLine(args, stop.signal);
   } catch (error) {
     process.exitCode = exitStatusOf(error, stop.signal);
   }

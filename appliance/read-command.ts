@@ -101,7 +101,7 @@ async function readFile(path: string, sink: FrameSink, signal: AbortSignal): Pro
   } catch (error) {
     const { syscall, message } = error as NodeJS.ErrnoException;
     if (syscall !== "open" && syscall !== "read") throw error;
-    complain(message);
+    complain(message.includes(`'${path}'`) ? message : `${path}: ${message}`);
     return "unreadable";
   }
 }

@@ -39,7 +39,21 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   audit: runAuditCommand,
 };
 
+/** `| head` has read enough: no error. A full disk is one. */
 async function main(): Promise<number> {
+  const stop = new AbortController();
+  let outputStatus: number | undefined;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    outputStatus ??= error.code === "EPIPE" ? 0 : 1;
+    if (error.code !== "EPIPE") process.stderr.write(`cepa: standard output: ${error.message}\n`);
+    process.exitCode = outputStatus;
+    stop.abort(error);
+  });
+  const status = await runCommandLine(stop);
+  return outputStatus ?? status;
+}
+
+async function runCommandLine(stop: AbortController): Promise<number> {
   const [name, ...args] = process.argv.slice(2);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     (name === undefined ? process.stderr : process.stdout).write(USAGE);
@@ -50,7 +64,6 @@ async function main(): Promise<number> {
     process.stderr.write(`cepa: there is no command ${JSON.stringify(name)}\n${USAGE}`);
     return 2;
   }
-  const stop = new AbortController();
   const onSignal = () => stop.abort(new DOMException("stopped by a signal", "AbortError"));
   process.once("SIGINT", onSignal);
   process.once("SIGTERM", onSignal);

@@ -35,7 +35,7 @@ export async function runParsed<T extends ParseArgsOptionsConfig>(
     return await body(parsed.values, parsed.positionals);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${error.message}\n${usage}`);
+    process.stderr.write(`${error.message}\n${usage.slice(0, usage.indexOf("\n"))}\n--help says more\n`);
     return 2;
   }
 }

@@ -82,7 +82,12 @@ export function changeHold(database: DatabaseSync, name: string, to: "hold" | "a
     const sensor = sensorByName(database, name);
     const from = to === "hold" ? "active" : "hold";
     if (sensor.state !== from && sensor.state !== to)
-      throw new SensorError("wrongState", `${name} is ${sensor.state}: only an ${from} sensor can be made ${to}`);
+      throw new SensorError(
+        "wrongState",
+        sensor.state === "pending"
+          ? `${name} was not flashed yet: it has no key to hold`
+          : `${name} is ${sensor.state}`,
+      );
     database.prepare("update sensors set state = ? where id = ?").run(to, sensor.id);
     return { ...sensor, state: to };
   });
