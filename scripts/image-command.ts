@@ -9,7 +9,7 @@ import { findProfile, PROFILES } from "../image/profile.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError, type StepEvent } from "../image/step-runner.ts";
 
-const USAGE = `cepa image build [--profile NAME] [--dry-run] [--json]
+const USAGE = `usage: cepa image build [--profile NAME] [--dry-run] [--json]
 
   --profile NAME  ${PROFILES.map(({ name }) => name).join(", ")} (default: qemu)
   --dry-run       print the steps and do nothing
