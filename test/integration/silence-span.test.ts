@@ -12,12 +12,15 @@ after(() => rmSync(folder, { recursive: true }));
 /** Sends a frame by a packet socket: as root on both ports, then as the capture role on both; prints what arrived. */
 const SEND = `set -e
 sh ${SCRIPT} "$1/ports.json" "$1/net"
-frame() { printf '\\377\\377\\377\\377\\377\\377\\002\\000\\000\\000\\000\\001\\210\\265%050d' 0; }
+send='import socket, sys
+packet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+packet.bind((sys.argv[1], 0))
+packet.send(bytes.fromhex("ffffffffffff02000000000188b5") + bytes(50))'
 capture="setpriv --reuid 901 --clear-groups --inh-caps +net_raw --ambient-caps +net_raw --bounding-set -all,+net_raw"
 arrived() { cat /sys/class/net/up0-far/statistics/rx_packets /sys/class/net/span0-far/statistics/rx_packets | tr '\\n' ' '; }
-for port in up0 span0; do frame | socat -u - INTERFACE:$port || true; done
+for port in up0 span0; do /usr/bin/python3 -c "$send" $port || true; done
 arrived
-for port in up0 span0; do frame | $capture socat -u - INTERFACE:$port || true; done
+for port in up0 span0; do $capture /usr/bin/python3 -c "$send" $port || true; done
 arrived
 nft list table netdev capture | grep -c 'packets 1 bytes'`;
 
