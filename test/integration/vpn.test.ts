@@ -198,6 +198,18 @@ test("rules that something else flushed are put back", async () => {
   assert.match(await network.runIn("base", "nft", ["list", "ruleset"]), /table inet cepa_base/);
 });
 
+test("a second base, of another provider, leaves the first one's devices alone", async () => {
+  const state = join(network.folder, "other");
+  await network.cepa(["init", "--remote", "192.0.2.1", "--state", state]);
+  const passphrase = ["--passphrase-file", join(network.folder, "passphrase")];
+  const script = join(import.meta.dirname, "../../scripts/cepa.ts");
+  await assert.rejects(
+    network.runIn("base", process.execPath, [script, "base", "run", "--state", state, ...passphrase]),
+    /base runs already on this machine, for another provider/,
+  );
+  assert.match(await network.runIn("base", "ip", ["-br", "link"]), /cepa-udp/);
+});
+
 test("base that is killed takes OpenVPN with it, and starts again over what it left", async () => {
   base.child.kill("SIGKILL");
   await base.stop();
