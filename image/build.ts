@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import type { Clock, Exec } from "../core/ports.ts";
 import { type ImageManifest, parsePackages } from "./manifest.ts";
-import { DEFAULT_MIRROR, findMirror, type Mirror, parseAptOptions } from "./mirror.ts";
+import { findMirror, type Mirror, parseAptOptions } from "./mirror.ts";
 import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
 import type { Step } from "./step.ts";
@@ -111,7 +111,13 @@ async function readHostMirror(): Promise<Mirror> {
       .filter((name) => /\.(?:list|sources)$/.test(name))
       .map(async (name) => ({ name, text: await readFile(name, "utf8").catch(() => "") })),
   );
-  return findMirror(files) ?? DEFAULT_MIRROR;
+  const mirror = findMirror(files);
+  if (mirror === undefined)
+    throw new ImageError(
+      "missingInput",
+      `${APT_FOLDER}: no Debian mirror is configured for this machine's apt; give one in CEPA_MIRROR`,
+    );
+  return mirror;
 }
 
 /** The time of the first build in this work folder, so that a second build of the same inputs is the same image. */

@@ -5,11 +5,6 @@ export interface Mirror {
   readonly security: string | undefined;
 }
 
-export const DEFAULT_MIRROR: Mirror = {
-  debian: "http://mirror.example/debian/",
-  security: "http://mirror.example/debian-security/",
-};
-
 interface AptSource {
   readonly url: string;
   readonly suite: string;
