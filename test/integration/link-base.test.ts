@@ -181,6 +181,9 @@ test("what base does not know, or what is too long, hurts nobody", async () => {
   assert.equal((await network.cepaResult(["query", "first", "select 1"])).status, 0);
   link.child.stdin?.write(`{"type":"heartbeat","pad":"${"x".repeat(17 * 1024 * 1024)}"}\n`);
   await until_(link, (line) => line.closed !== undefined, "a message over the limit closes the link");
+  // The sensor hears of the end before base has seen the connection close.
+  const isDown = async () => ((await show("first")).live?.linkUpSinceMs === null ? true : undefined);
+  await until(isDown, "base takes the link for down", 10_000);
   assert.match(await network.cepa(["sensor", "list"]), /first .* UDP +down/);
   const again = await openWithHello(first);
   await again.stop();
