@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Clock } from "../core/ports.ts";
 
@@ -21,7 +22,7 @@ export async function withBuildLock<T>(
     const owner = Number(await readFile(path, "utf8").catch(() => ""));
     if (owner > 0 && !isAlive(owner)) await rm(path, { force: true });
     else {
-      if (!isTold && owner > 0) waiting(owner);
+      if (!isTold && owner > 0) waiting(owner); // 0: it was given back just now
       isTold ||= owner > 0;
       await clock.sleep(LOOK_MS, signal);
     }
@@ -33,15 +34,18 @@ export async function withBuildLock<T>(
   }
 }
 
+/** The file comes into being with the process id in it: an empty one would say nothing of who holds it, and stay for ever. */
 async function take(path: string): Promise<boolean> {
+  const own = `${path}.${randomUUID()}`;
+  await writeFile(own, String(process.pid), { flag: "wx" });
   try {
-    const file = await open(path, "wx");
-    await file.writeFile(String(process.pid));
-    await file.close();
+    await link(own, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
+  } finally {
+    await rm(own, { force: true });
   }
 }
 
