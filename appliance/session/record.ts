@@ -68,6 +68,62 @@ export interface HttpRecord {
   readonly status: number | null;
 }
 
+/** What the set-up of an encrypted session said in clear. `src` is the client. null: not seen. */
+export interface HandshakeRecord {
+  readonly type: "handshake";
+  readonly ts: number;
+  readonly session_id: number;
+  readonly proto: number;
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dst_ip: string;
+  readonly dst_port: number;
+  readonly protocol: string;
+  readonly sni: string | null;
+  readonly alpn: string | null;
+  readonly ja4: string | null;
+  readonly version: string | null;
+  readonly cipher: string | null;
+  readonly cert_subject: string | null;
+  readonly cert_issuer: string | null;
+  readonly cert_serial: string | null;
+  readonly cert_sha256: string | null;
+  /** Unix seconds. */
+  readonly cert_not_after: number | null;
+  readonly client_cert_serial: string | null;
+  readonly client_banner: string | null;
+  readonly server_banner: string | null;
+  readonly hassh: string | null;
+  readonly hassh_server: string | null;
+}
+
+/** Something that a person should look at. */
+export interface AlarmRecord {
+  readonly type: "alarm";
+  readonly ts: number;
+  readonly session_id: number;
+  readonly proto: number;
+  readonly src_ip: string;
+  readonly src_port: number;
+  readonly dst_ip: string;
+  readonly dst_port: number;
+  /**
+   * `unexplainedEncryption`: a direction is encrypted and nothing recognised accounts for it. `entropyRising`: the cumulative
+   * entropy of a direction left its protocol's profile. `entropyFalling`: it came back.
+   */
+  readonly alarm: "unexplainedEncryption" | "entropyRising" | "entropyFalling";
+  /** Who sent what the alarm is about: the opener of the session, or the other. */
+  readonly direction: "src" | "dst";
+  readonly protocol: string | null;
+  /** Octets of payload in that direction by then. */
+  readonly payload_bytes: number;
+  /** Bits a byte, of the sample or of all so far, and the bounds that hold there; null: none. */
+  readonly entropy: number | null;
+  readonly lower: number | null;
+  readonly upper: number | null;
+  readonly p_encrypted: number | null;
+}
+
 export const SESSION_COLUMNS = [
   "id",
   "sensor",
@@ -112,3 +168,47 @@ export const HTTP_COLUMNS = [
   "referer",
   "status",
 ] as const satisfies readonly (keyof HttpRecord)[];
+
+export const HANDSHAKE_COLUMNS = [
+  "ts",
+  "session_id",
+  "proto",
+  "src_ip",
+  "src_port",
+  "dst_ip",
+  "dst_port",
+  "protocol",
+  "sni",
+  "alpn",
+  "ja4",
+  "version",
+  "cipher",
+  "cert_subject",
+  "cert_issuer",
+  "cert_serial",
+  "cert_sha256",
+  "cert_not_after",
+  "client_cert_serial",
+  "client_banner",
+  "server_banner",
+  "hassh",
+  "hassh_server",
+] as const satisfies readonly (keyof HandshakeRecord)[];
+
+export const ALARM_COLUMNS = [
+  "ts",
+  "session_id",
+  "proto",
+  "src_ip",
+  "src_port",
+  "dst_ip",
+  "dst_port",
+  "alarm",
+  "direction",
+  "protocol",
+  "payload_bytes",
+  "entropy",
+  "lower",
+  "upper",
+  "p_encrypted",
+] as const satisfies readonly (keyof AlarmRecord)[];
