@@ -37,6 +37,8 @@ export class Packet {
   tcpFlags = 0;
   /** As int32. */
   tcpSequence = 0;
+  /** As int32; it counts with the ACK flag only. */
+  tcpAcknowledgment = 0;
 
   /** Payload of the innermost transport (of IP when that is not known): captured from `payloadAt` to `payloadEnd`. */
   payloadAt = 0;
@@ -60,6 +62,7 @@ export class Packet {
     this.destinationPort = 0;
     this.tcpFlags = 0;
     this.tcpSequence = 0;
+    this.tcpAcknowledgment = 0;
     this.payloadAt = 0;
     this.payloadEnd = 0;
     this.payloadWireBytes = 0;

@@ -15,6 +15,7 @@ export function decodeTcp(packet: Packet): Layer {
     return TRUNCATED;
   }
   packet.tcpSequence = packet.int32At(4);
+  packet.tcpAcknowledgment = packet.int32At(8);
   packet.tcpFlags = packet.uint8At(13);
   const headerBytes = (packet.uint8At(12) >> 4) * 4;
   if (headerBytes < HEADER_BYTES || headerBytes > packet.wireBytes()) {
