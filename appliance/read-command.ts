@@ -124,6 +124,8 @@ function jsonSink(output: LineOutput): EngineSink {
       if (final) output.write(renderJsonLine(record));
     },
     http: (record) => output.write(renderJsonLine(record)),
+    handshake: (record) => output.write(renderJsonLine(record)),
+    alarm: (record) => output.write(renderJsonLine(record)),
   };
 }
 
@@ -139,6 +141,8 @@ function tableSink(output: LineOutput): EngineSink {
       if (final) write(renderSessionLine(record));
     },
     http: (record) => write(renderHttpLine(record)),
+    handshake: () => {},
+    alarm: () => {},
   };
 }
 

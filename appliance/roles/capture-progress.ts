@@ -1,6 +1,6 @@
 import type { CaptureStatus } from "../../core/contract/role.ts";
 import type { WriterReport } from "../capture/service.ts";
-import type { EngineCounters } from "../session/engine.ts";
+import type { EngineCounters } from "../session/engine-counters.ts";
 
 /** Sent once its rings are open, then once a second, by the analyser's thread; counted from the start. */
 export interface AnalyserReport {

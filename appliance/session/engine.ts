@@ -3,13 +3,37 @@ import { decodeFrame, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
 import { PROTOCOL_HTTP, PROTOCOL_NONE, recogniseProtocol } from "../entropy/recognise-protocol.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
-import { FiveTuple } from "./five-tuple.ts";
+import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
+import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
 import { openerByFlags, senderOpened } from "./opener.ts";
-import type { HttpRecord, SessionRecord } from "./record.ts";
+import type { AlarmRecord, HandshakeRecord, HttpRecord, SessionRecord } from "./record.ts";
 import { renderHttp, renderSession } from "./render.ts";
 import { Sampler } from "./sampler.ts";
-import { NO_ROW, SessionTable } from "./session-table.ts";
+import {
+  BYTES,
+  CHUNKS,
+  END,
+  FLAGS,
+  ID,
+  NO_ROW,
+  PACKETS,
+  PROTOCOL,
+  REPORT_DUE,
+  REPORTED_AT,
+  ROW_NUMBERS,
+  ROW_WORDS,
+  SessionTable,
+  START,
+  STATE,
+  STATE_HELD,
+  STATE_OPENER,
+  STATE_OPENER_CERTAIN,
+  STATE_SYN_SEEN,
+  SYN_SEQUENCE,
+  VLAN,
+} from "./session-table.ts";
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./tcp-flags.ts";
+import { type StreamTarget, TcpStreams } from "./tcp-streams.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 
 export type EngineConfig = Pick<SensorConfig, "session" | "entropy">;
@@ -19,44 +43,27 @@ export interface EngineSink {
   /** `final` is false for a session that goes on (every `activeMs`): the same id comes again. */
   session(record: SessionRecord, final: boolean): void;
   http(record: HttpRecord): void;
+  handshake(record: HandshakeRecord): void;
+  alarm(record: AlarmRecord): void;
+}
+
+/** One of several engines that see the same frames, each with its part of the sessions. */
+export interface Share {
+  readonly index: number;
+  readonly count: number;
 }
 
 export interface EngineOptions {
-  /** 16 random octets: key of the session table's hash. */
+  /** 16 random octets: key of the session table's hash, and of how sessions are shared: the same for all that share them. */
   readonly seed: Uint8Array;
   /** Goes into every record. */
   readonly sensor: string;
-  /** Of the first session; the store's `nextId` when the records go there. */
+  /** Of a session that the first frame opens; the store's `nextId` or more when the records go there. */
   readonly firstId: number;
-}
-
-/** Counted from the start; every limit has its counter. */
-export interface EngineCounters {
-  frames: number;
-  /** Octets on the wire, link layer included. */
-  bytes: number;
-  /** Cut by the snap length, or shorter than a header says. */
-  truncated: number;
-  /** A header that contradicts itself. */
-  malformed: number;
-  /** No IP packet inside (ARP, LLDP, ...). */
-  notIp: number;
-  /** Link type that is not known here. */
-  unknownLinkType: number;
-  /** Fragments other than the first: counted in a session without ports. */
-  fragments: number;
-  /** Reported as final. */
-  sessions: number;
-  /** Of those, the ones with a randomness below 1. */
-  sessionsFlat: number;
-  sessionsActive: number;
-  /** Given up because the table was full. */
-  sessionsEvicted: number;
-  /** Directions without a sample, because there was no memory for it. */
-  samplesSkipped: number;
-  httpRequests: number;
-  /** Octets of TCP payload that were never seen, or came too late to be sampled. */
-  gapBytes: number;
+  /** A session that the frame after opens has so much more, and so on. 1 by default. */
+  readonly idStride?: number;
+  /** All sessions by default. */
+  readonly share?: Share;
 }
 
 const IP_TCP = 6;
@@ -64,10 +71,8 @@ const SECOND_MS = 1000;
 const MICROSECONDS = 1_000_000;
 /** A TCP session that was closed or reset is over after this: late acknowledgements still belong to it. */
 const CLOSED_LINGER_MS = 10_000;
-/** A hole wider than this is no hole: the sequence numbers start anew. */
-const GAP_MAX_BYTES = 1 << 26;
-/** Packets of a direction in which its protocol is looked for. */
-const RECOGNISE_PACKETS = 8;
+/** Segments or datagrams of a direction in which its protocol is looked for. */
+const CHUNKS_MAX = 8;
 /** Requests that are read out of one segment. */
 const PIPELINED_MAX = 100;
 /** The clock was set back by more than this. */
@@ -80,46 +85,38 @@ const TIME_MAX_SECONDS = 0xffff_ffff;
  * packet and its five-tuple are reused, sessions are rows of typed arrays, and a record becomes an object when it leaves.
  * Time is that of the frames; it never goes back except in `advance`.
  */
-export class Engine {
-  readonly counters: EngineCounters = {
-    frames: 0,
-    bytes: 0,
-    truncated: 0,
-    malformed: 0,
-    notIp: 0,
-    unknownLinkType: 0,
-    fragments: 0,
-    sessions: 0,
-    sessionsFlat: 0,
-    sessionsActive: 0,
-    sessionsEvicted: 0,
-    samplesSkipped: 0,
-    httpRequests: 0,
-    gapBytes: 0,
-  };
+export class Engine implements StreamTarget {
+  readonly counters: EngineCounters = zeroCounters();
   readonly #config: EngineConfig["session"];
   readonly #sink: EngineSink;
   readonly #sensor: string;
+  readonly #firstId: number;
+  readonly #idStride: number;
+  readonly #share: Share;
   readonly #packet = new Packet();
   readonly #tuple = new FiveTuple();
   readonly #table: SessionTable;
+  readonly #streams: TcpStreams;
   readonly #sampler: Sampler;
   readonly #timers: TimerWheel;
   readonly #look: (row: number) => void;
   readonly #idle: (row: number) => number;
-  #nextId: number;
   /** Unix microseconds of the frame at hand. */
   #now = 0;
 
   constructor(config: EngineConfig, sink: EngineSink, options: EngineOptions) {
+    const { maxSessions } = config.session;
     this.#config = config.session;
     this.#sink = sink;
     this.#sensor = options.sensor;
-    this.#nextId = options.firstId;
-    const rows = config.session.maxSessions + 1;
-    this.#table = new SessionTable(config.session.maxSessions, options.seed);
-    this.#sampler = new Sampler(config.entropy, rows);
-    this.#timers = new TimerWheel(rows);
+    this.#firstId = options.firstId;
+    this.#idStride = options.idStride ?? 1;
+    this.#share = options.share ?? { index: 0, count: 1 };
+    this.#table = new SessionTable(maxSessions, options.seed);
+    const { heldDirectionBytes: directionBytes, heldBytes: totalBytes } = config.session;
+    this.#streams = new TcpStreams(this.#table, { directionBytes, totalBytes }, this, this.counters);
+    this.#sampler = new Sampler(config.entropy, maxSessions + 1);
+    this.#timers = new TimerWheel(maxSessions + 1);
     this.#look = (row) => this.#lookAt(row);
     this.#idle = (row) => this.#idleSecond(row);
   }
@@ -176,9 +173,23 @@ export class Engine {
       this.#timers.take(row);
       rows.push(row);
     }
-    const { id } = this.#table;
-    rows.sort((a, b) => (id[a] as number) - (id[b] as number));
+    const { numbers } = this.#table;
+    rows.sort((a, b) => (numbers[a * ROW_NUMBERS + ID] as number) - (numbers[b * ROW_NUMBERS + ID] as number));
     for (const row of rows) this.#forget(row);
+  }
+
+  /** Called by the streams: octets of a side, in order. */
+  deliver(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (mayBeRequest(bytes, from, to)) this.#requests(row, side, bytes, from, to, timeUs);
+    this.#payload(row, side, bytes, from, to);
+  }
+
+  /** Called by the streams. */
+  gap(_row: number, _side: number, _count: number): void {}
+
+  /** Called by the streams: a segment from before the session's first. */
+  stray(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (mayBeRequest(bytes, from, to)) this.#requests(row, side, bytes, from, to, timeUs);
   }
 
   #track(): void {
@@ -188,20 +199,27 @@ export class Engine {
     const key = this.#tuple.words;
     const side = this.#tuple.side;
     const hash = table.hashOf(key);
+    const { count, index } = this.#share;
+    if (count > 1 && ((hash >>> 16) * count) >>> 16 !== index) return;
     let row = table.find(key, hash);
-    if (row !== NO_ROW && packet.protocol === IP_TCP && this.#startsAnew(2 * row + side)) {
+    if (row !== NO_ROW && packet.protocol === IP_TCP && this.#startsAnew(row, side)) {
       this.#timers.take(row);
       this.#forget(row);
       row = NO_ROW;
     }
     if (row === NO_ROW) row = this.#open(key, hash, side);
-    const at = 2 * row + side;
-    table.packets[at] = (table.packets[at] as number) + 1;
-    table.bytes[at] = (table.bytes[at] as number) + packet.ipBytes;
-    if (this.#now > (table.end[row] as number)) table.end[row] = this.#now;
-    else if (this.#now < (table.start[row] as number)) table.start[row] = this.#now; // frames out of order
-    if (packet.protocol === IP_TCP && !packet.laterFragment) this.#segment(row, side);
-    else if (!packet.laterFragment) this.#payload(row, at, packet.payloadAt, packet.payloadEnd);
+    const { numbers } = table;
+    const base = row * ROW_NUMBERS;
+    const packets = base + PACKETS + side;
+    const bytes = base + BYTES + side;
+    numbers[packets] = (numbers[packets] as number) + 1;
+    numbers[bytes] = (numbers[bytes] as number) + packet.ipBytes;
+    if (this.#now > (numbers[base + END] as number)) numbers[base + END] = this.#now;
+    else if (this.#now < (numbers[base + START] as number)) numbers[base + START] = this.#now; // frames out of order
+    if (packet.laterFragment) return;
+    if (packet.protocol === IP_TCP) this.#segment(row, side);
+    else if (packet.payloadEnd > packet.payloadAt)
+      this.#payload(row, side, packet.bytes, packet.payloadAt, packet.payloadEnd);
   }
 
   #open(key: Int32Array, hash: number, side: number): number {
@@ -214,153 +232,142 @@ export class Engine {
       this.counters.sessionsEvicted++;
     }
     const row = table.add(key, hash);
-    table.id[row] = this.#nextId++;
-    table.start[row] = this.#now;
-    table.end[row] = this.#now;
-    table.vlan[row] = packet.vlan;
-    table.reportDue[row] = Math.floor((this.#now / MICROSECONDS) * SECOND_MS + this.#config.activeMs) / SECOND_MS;
-    table.opener[row] = senderOpened(packet) ? side : 1 - side;
+    const { words, numbers } = table;
+    const base = row * ROW_NUMBERS;
+    numbers[base + ID] = this.#firstId + this.#idStride * (this.counters.frames - 1);
+    numbers[base + START] = this.#now;
+    numbers[base + END] = this.#now;
+    numbers[base + REPORT_DUE] = Math.floor((this.#now / MICROSECONDS) * SECOND_MS + this.#config.activeMs) / SECOND_MS;
+    words[row * ROW_WORDS + VLAN] = packet.vlan;
+    words[row * ROW_WORDS + STATE] = (senderOpened(packet) ? side : 1 - side) * STATE_OPENER;
     this.#timers.put(row, this.#dueSecond(row));
     this.counters.sessionsActive = table.size;
     return row;
   }
 
   /** A SYN that can't belong to the session at hand: one with another sequence number, or after its end. */
-  #startsAnew(at: number): boolean {
+  #startsAnew(row: number, side: number): boolean {
     const packet = this.#packet;
-    const table = this.#table;
     if ((packet.tcpFlags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) !== FLAG_SYN) return false;
-    if (table.synSeen[at] === 1 && table.synSequence[at] !== packet.tcpSequence) return true;
-    const other = at ^ 1;
-    return isClosed(table.flags[at] as number, table.flags[other] as number);
+    const { words } = this.#table;
+    const base = row * ROW_WORDS;
+    const synSeen = ((words[base + STATE] as number) & (STATE_SYN_SEEN << side)) !== 0;
+    if (synSeen && words[base + SYN_SEQUENCE + side] !== packet.tcpSequence) return true;
+    return isClosed(words[base + FLAGS] as number);
   }
 
   #segment(row: number, side: number): void {
     const packet = this.#packet;
-    const table = this.#table;
-    const at = 2 * row + side;
+    const { words } = this.#table;
+    const base = row * ROW_WORDS;
     const flags = packet.tcpFlags;
-    const before = table.flags[at] as number;
-    const other = table.flags[at ^ 1] as number;
-    table.flags[at] = before | flags;
-    if (isClosed(before | flags, other) && !isClosed(before, other)) {
-      this.#timers.take(row);
-      this.#timers.put(row, this.#dueSecond(row));
-    }
-    const opened = openerByFlags(flags);
-    if (opened >= 0 && table.openerCertain[row] === 0) {
-      table.openerCertain[row] = 1;
-      table.opener[row] = opened === 1 ? side : 1 - side;
+    const before = words[base + FLAGS] as number;
+    const after = before | (flags << (8 * side));
+    if (after !== before) {
+      words[base + FLAGS] = after;
+      if (isClosed(after) && !isClosed(before)) {
+        this.#timers.take(row);
+        this.#timers.put(row, this.#dueSecond(row));
+      }
     }
     let sequence = packet.tcpSequence;
     if ((flags & FLAG_SYN) !== 0) {
-      if ((flags & FLAG_ACK) === 0 && table.synSeen[at] === 0) {
-        table.synSeen[at] = 1;
-        table.synSequence[at] = sequence;
-      }
       sequence = (sequence + 1) | 0; // a SYN takes a sequence number; what it carries comes after (RFC 7413)
-      if (table.sequenceKnown[at] === 0) {
-        table.sequenceKnown[at] = 1;
-        table.nextSequence[at] = sequence;
-      }
+      this.#syn(row, side);
+      this.#streams.begin(row, side, sequence);
     }
-    if (packet.payloadWireBytes === 0 || (flags & FLAG_RST) !== 0) return;
-    if (mayBeRequest(packet.bytes, packet.payloadAt, packet.payloadEnd)) this.#requests(row, at, sequence);
-    this.#inOrder(row, at, sequence);
+    if (packet.payloadWireBytes > 0 && (flags & FLAG_RST) === 0)
+      this.#streams.segment(row, side, packet, sequence, this.#now);
+    if ((flags & FLAG_ACK) !== 0 && ((words[base + STATE] as number) & (STATE_HELD << (1 - side))) !== 0)
+      this.#streams.acknowledge(row, side, packet.tcpAcknowledgment, this.#now);
   }
 
-  /** Samples what of a segment is new: retransmitted octets were counted, and what comes after a hole is taken as it is. */
-  #inOrder(row: number, at: number, sequence: number): void {
-    const packet = this.#packet;
-    const table = this.#table;
-    let from = packet.payloadAt;
-    const ahead = table.sequenceKnown[at] === 1 ? (sequence - (table.nextSequence[at] as number)) | 0 : 0;
-    if (ahead > GAP_MAX_BYTES || ahead < -GAP_MAX_BYTES) this.counters.gapBytes += packet.payloadWireBytes;
-    else if (ahead > 0) this.counters.gapBytes += ahead;
-    else if (ahead < 0) {
-      if (-ahead >= packet.payloadWireBytes) return;
-      from -= ahead;
+  #syn(row: number, side: number): void {
+    const { words } = this.#table;
+    const base = row * ROW_WORDS;
+    const { tcpFlags, tcpSequence } = this.#packet;
+    let state = words[base + STATE] as number;
+    if ((tcpFlags & FLAG_ACK) === 0 && (state & (STATE_SYN_SEEN << side)) === 0) {
+      state |= STATE_SYN_SEEN << side;
+      words[base + SYN_SEQUENCE + side] = tcpSequence;
     }
-    table.sequenceKnown[at] = 1;
-    table.nextSequence[at] = (sequence + packet.payloadWireBytes) | 0;
-    this.#payload(row, at, from, packet.payloadEnd);
+    if ((state & STATE_OPENER_CERTAIN) === 0) {
+      const opener = openerByFlags(tcpFlags) === 1 ? side : 1 - side;
+      state = (state & ~STATE_OPENER) | STATE_OPENER_CERTAIN | (opener * STATE_OPENER);
+    }
+    words[base + STATE] = state;
   }
 
-  #payload(row: number, at: number, from: number, to: number): void {
-    if (from >= to) return;
-    const packet = this.#packet;
-    const table = this.#table;
-    if (table.protocol[row] === PROTOCOL_NONE && (table.packets[at] as number) <= RECOGNISE_PACKETS)
-      table.protocol[row] = recogniseProtocol(
-        packet.bytes,
-        from,
-        to,
-        packet.protocol,
-        packet.sourcePort,
-        packet.destinationPort,
-      );
-    this.#sampler.add(at, packet.bytes, from, to);
+  #payload(row: number, side: number, bytes: Uint8Array, from: number, to: number): void {
+    const { words } = this.#table;
+    const base = row * ROW_WORDS;
+    const chunks = words[base + CHUNKS + side] as number;
+    if (chunks < CHUNKS_MAX) {
+      words[base + CHUNKS + side] = chunks + 1;
+      if (words[base + PROTOCOL] === PROTOCOL_NONE)
+        words[base + PROTOCOL] = recogniseProtocol(
+          bytes,
+          from,
+          to,
+          keyProtocol(words, base),
+          keyPort(words, base, side),
+          keyPort(words, base, 1 - side),
+        );
+    }
+    this.#sampler.add(2 * row + side, bytes, from, to);
     this.counters.samplesSkipped = this.#sampler.skipped;
   }
 
-  /** Requests at the start of a segment, and what is pipelined behind them; one that was seen at its place is not reported anew. */
-  #requests(row: number, at: number, sequence: number): void {
-    const packet = this.#packet;
-    const table = this.#table;
-    let from = packet.payloadAt;
+  /** Requests at the start of a segment, and what is pipelined behind them. */
+  #requests(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    let at = from;
     for (let i = 0; i < PIPELINED_MAX; i++) {
-      const place = (sequence + from - packet.payloadAt) | 0;
-      const request = decodeHttpRequest(packet.bytes, from, packet.payloadEnd);
+      const request = decodeHttpRequest(bytes, at, to);
       if (request === undefined) return;
-      const seen = table.requestSeen[at] === 1 && ((place - (table.requestSequence[at] as number)) | 0) === 0;
-      if (!seen) {
-        table.requestSeen[at] = 1;
-        table.requestSequence[at] = place;
-        table.protocol[row] = PROTOCOL_HTTP;
-        this.counters.httpRequests++;
-        this.#sink.http(renderHttp(table, row, at & 1, this.#now, request));
-      }
-      from = request.endOffset;
+      this.#table.words[row * ROW_WORDS + PROTOCOL] = PROTOCOL_HTTP;
+      this.counters.httpRequests++;
+      this.#sink.http(renderHttp(this.#table, row, side, timeUs, request));
+      at = request.endOffset;
     }
   }
 
   /** Second at which the row is to be looked at: when it has been idle for long enough, or is to be reported. */
   #dueSecond(row: number): number {
-    return Math.min(this.#idleSecond(row), Math.ceil(this.#table.reportDue[row] as number));
+    return Math.min(this.#idleSecond(row), Math.ceil(this.#table.numbers[row * ROW_NUMBERS + REPORT_DUE] as number));
   }
 
   #idleSecond(row: number): number {
-    const table = this.#table;
-    const flags0 = table.flags[2 * row] as number;
-    const flags1 = table.flags[2 * row + 1] as number;
+    const flags = this.#table.words[row * ROW_WORDS + FLAGS] as number;
     let idleMs = this.#config.idleOtherMs;
-    if (isClosed(flags0, flags1)) idleMs = Math.min(idleMs, CLOSED_LINGER_MS);
-    else if ((flags0 & FLAG_ACK) !== 0 || (flags1 & FLAG_ACK) !== 0) idleMs = this.#config.idleTcpMs;
-    return Math.ceil((table.end[row] as number) / MICROSECONDS + idleMs / SECOND_MS);
+    if (isClosed(flags)) idleMs = Math.min(idleMs, CLOSED_LINGER_MS);
+    else if (((flags | (flags >> 8)) & FLAG_ACK) !== 0) idleMs = this.#config.idleTcpMs;
+    return Math.ceil((this.#table.numbers[row * ROW_NUMBERS + END] as number) / MICROSECONDS + idleMs / SECOND_MS);
   }
 
   /** The timer of a row that is out of the wheel: it is over, or it is reported and goes on, or it was not due yet. */
   #lookAt(row: number): void {
-    const table = this.#table;
+    const { numbers } = this.#table;
+    const base = row * ROW_NUMBERS;
     const second = this.#timers.nowSecond;
-    const end = table.end[row] as number;
-    if (end > (second + CLOCK_BACK_SECONDS) * MICROSECONDS) table.end[row] = second * MICROSECONDS; // the clock was set back
+    const end = numbers[base + END] as number;
+    if (end > (second + CLOCK_BACK_SECONDS) * MICROSECONDS) numbers[base + END] = second * MICROSECONDS; // the clock was set back
     if (this.#idleSecond(row) <= second) {
       this.#forget(row);
       return;
     }
-    if (Math.ceil(table.reportDue[row] as number) <= second) {
-      if (end > (table.reportedAt[row] as number)) {
-        table.reportedAt[row] = end;
-        this.#sink.session(renderSession(table, this.#sampler, row, this.#sensor), false);
+    if (Math.ceil(numbers[base + REPORT_DUE] as number) <= second) {
+      if (end > (numbers[base + REPORTED_AT] as number)) {
+        numbers[base + REPORTED_AT] = end;
+        this.#sink.session(renderSession(this.#table, this.#sampler, row, this.#sensor), false);
       }
-      table.reportDue[row] = second + this.#config.activeMs / SECOND_MS;
+      numbers[base + REPORT_DUE] = second + this.#config.activeMs / SECOND_MS;
     }
     this.#timers.put(row, this.#dueSecond(row));
   }
 
   /** Reports a row, that is out of the wheel, as final and frees it. */
   #forget(row: number): void {
+    this.#streams.end(row);
     const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
     this.#sampler.clear(row);
     this.#table.remove(row);
@@ -371,7 +378,9 @@ export class Engine {
   }
 }
 
-/** Reset by one side, or finished by both. */
-function isClosed(flags0: number, flags1: number): boolean {
+/** Reset by one side, or finished by both. `flags` has those of both sides, as FLAGS of a row. */
+function isClosed(flags: number): boolean {
+  const flags0 = flags & 0xff;
+  const flags1 = flags >> 8;
   return ((flags0 | flags1) & FLAG_RST) !== 0 || (flags0 & flags1 & FLAG_FIN) !== 0;
 }

@@ -1,11 +1,19 @@
 import type { Packet } from "../decode/packet.ts";
 
-/** Words of a key: two endpoints of four address words each, both ports in one word, protocol and IP version in another. */
+/**
+ * Words of a key: protocol and IP version, both ports, then the two addresses: of one word each for IPv4 (the rest is not
+ * looked at), of four for IPv6.
+ */
 export const KEY_WORDS = 10;
-const LOW_ADDRESS = 0;
-const HIGH_ADDRESS = 4;
-const PORTS = 8;
-const PROTOCOL = 9;
+const IPV4_KEY_WORDS = 4;
+const PROTOCOL = 0;
+const PORTS = 1;
+const ADDRESSES = 2;
+
+/** How many words of a key count, by its first. */
+export function keyWords(protocolWord: number): number {
+  return (protocolWord & 0xff) === 4 ? IPV4_KEY_WORDS : KEY_WORDS;
+}
 
 /**
  * The canonical five-tuple of a packet: the endpoint that is lower by (address, port) comes first, so that both directions
@@ -17,21 +25,27 @@ export class FiveTuple {
   side = 0;
 
   read(packet: Packet): void {
-    const words = this.words;
-    const addressWords = packet.ipVersion === 4 ? 1 : 4;
-    const order = compareEndpoints(packet, addressWords);
-    this.side = order > 0 ? 1 : 0;
-    const low = order > 0 ? packet.destinationAddressAt : packet.sourceAddressAt;
-    const high = order > 0 ? packet.sourceAddressAt : packet.destinationAddressAt;
-    for (let i = 0; i < 4; i++) {
-      words[LOW_ADDRESS + i] = i < addressWords ? wordAt(packet.bytes, low + 4 * i) : 0;
-      words[HIGH_ADDRESS + i] = i < addressWords ? wordAt(packet.bytes, high + 4 * i) : 0;
-    }
-    words[PORTS] =
-      order > 0
-        ? (packet.destinationPort << 16) | packet.sourcePort
-        : (packet.sourcePort << 16) | packet.destinationPort;
+    const { words } = this;
+    const { bytes, sourcePort, destinationPort } = packet;
     words[PROTOCOL] = (packet.protocol << 8) | packet.ipVersion;
+    let order: number;
+    if (packet.ipVersion === 4) {
+      const source = wordAt(bytes, packet.sourceAddressAt);
+      const destination = wordAt(bytes, packet.destinationAddressAt);
+      order = source === destination ? sourcePort - destinationPort : (source >>> 0) - (destination >>> 0);
+      words[ADDRESSES] = order > 0 ? destination : source;
+      words[ADDRESSES + 1] = order > 0 ? source : destination;
+    } else {
+      order = compareIpv6Endpoints(packet);
+      const low = order > 0 ? packet.destinationAddressAt : packet.sourceAddressAt;
+      const high = order > 0 ? packet.sourceAddressAt : packet.destinationAddressAt;
+      for (let i = 0; i < 4; i++) {
+        words[ADDRESSES + i] = wordAt(bytes, low + 4 * i);
+        words[ADDRESSES + 4 + i] = wordAt(bytes, high + 4 * i);
+      }
+    }
+    this.side = order > 0 ? 1 : 0;
+    words[PORTS] = order > 0 ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
   }
 }
 
@@ -44,8 +58,8 @@ function wordAt(bytes: Uint8Array, at: number): number {
   );
 }
 
-function compareEndpoints(packet: Packet, addressWords: number): number {
-  for (let i = 0; i < addressWords; i++) {
+function compareIpv6Endpoints(packet: Packet): number {
+  for (let i = 0; i < 4; i++) {
     const source = wordAt(packet.bytes, packet.sourceAddressAt + 4 * i) >>> 0;
     const destination = wordAt(packet.bytes, packet.destinationAddressAt + 4 * i) >>> 0;
     if (source !== destination) return source < destination ? -1 : 1;
@@ -65,9 +79,9 @@ export function keyProtocol(keys: Int32Array, base: number): number {
 
 /** Text of the address on `side` of the key at `base`. */
 export function keyAddress(keys: Int32Array, base: number, side: number): string {
-  const at = base + (side === 0 ? LOW_ADDRESS : HIGH_ADDRESS);
-  if (((keys[base + PROTOCOL] as number) & 0xff) === 4) return renderIpv4(keys[at] as number);
-  return renderIpv6(keys, at);
+  const at = base + ADDRESSES;
+  if (keyWords(keys[base + PROTOCOL] as number) === IPV4_KEY_WORDS) return renderIpv4(keys[at + side] as number);
+  return renderIpv6(keys, at + 4 * side);
 }
 
 function renderIpv4(word: number): string {

@@ -6,10 +6,6 @@
 export class HalfSipHash {
   readonly #k0: number;
   readonly #k1: number;
-  #v0 = 0;
-  #v1 = 0;
-  #v2 = 0;
-  #v3 = 0;
 
   /** At least 8 octets of key. */
   constructor(key: Uint8Array) {
@@ -20,41 +16,27 @@ export class HalfSipHash {
 
   /** int32 over `words[from]` to `words[to - 1]`. */
   hash(words: Int32Array, from: number, to: number): number {
-    this.#v0 = this.#k0;
-    this.#v1 = this.#k1;
-    this.#v2 = 0x6c796765 ^ this.#k0;
-    this.#v3 = 0x74656462 ^ this.#k1;
-    for (let i = from; i < to; i++) {
-      const word = words[i] as number;
-      this.#v3 ^= word;
-      this.#round();
-      this.#v0 ^= word;
+    let v0 = this.#k0;
+    let v1 = this.#k1;
+    let v2 = 0x6c796765 ^ v0;
+    let v3 = 0x74656462 ^ v1;
+    // a round for each word, then three that finish; the state is in local variables, since this runs for every packet
+    for (let i = from; i < to + 3; i++) {
+      const word = i < to ? (words[i] as number) : 0;
+      if (i === to) v2 ^= 0xff;
+      v3 ^= word;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= word;
     }
-    this.#v2 ^= 0xff;
-    this.#round();
-    this.#round();
-    this.#round();
-    return this.#v1 ^ this.#v3;
-  }
-
-  #round(): void {
-    let v0 = this.#v0;
-    let v1 = this.#v1;
-    let v2 = this.#v2;
-    let v3 = this.#v3;
-    v0 = (v0 + v1) | 0;
-    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-    v0 = (v0 << 16) | (v0 >>> 16);
-    v2 = (v2 + v3) | 0;
-    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-    v0 = (v0 + v3) | 0;
-    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-    v2 = (v2 + v1) | 0;
-    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-    v2 = (v2 << 16) | (v2 >>> 16);
-    this.#v0 = v0;
-    this.#v1 = v1;
-    this.#v2 = v2;
-    this.#v3 = v3;
+    return v1 ^ v3;
   }
 }

@@ -1,41 +1,59 @@
 import { PROTOCOLS } from "../entropy/recognise-protocol.ts";
 import { judge, type Verdict } from "../entropy/verdict.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { KEY_WORDS, keyAddress, keyPort, keyProtocol } from "./five-tuple.ts";
+import { keyAddress, keyPort, keyProtocol } from "./five-tuple.ts";
 import type { HttpRecord, SessionRecord } from "./record.ts";
 import type { Sampler } from "./sampler.ts";
-import type { SessionTable } from "./session-table.ts";
+import {
+  BYTES,
+  END,
+  FLAGS,
+  ID,
+  PACKETS,
+  PROTOCOL,
+  ROW_NUMBERS,
+  ROW_WORDS,
+  type SessionTable,
+  START,
+  STATE,
+  STATE_OPENER,
+  VLAN,
+} from "./session-table.ts";
 
 const MICROSECONDS = 1_000_000;
 
 /** The record of a row as it is now. */
 export function renderSession(table: SessionTable, sampler: Sampler, row: number, sensor: string): SessionRecord {
-  const base = row * KEY_WORDS;
-  const sourceSide = table.opener[row] as number;
+  const { words, numbers } = table;
+  const base = row * ROW_WORDS;
+  const number = row * ROW_NUMBERS;
+  const sourceSide = (words[base + STATE] as number) & STATE_OPENER;
+  const destinationSide = 1 - sourceSide;
   const source = 2 * row + sourceSide;
   const destination = source ^ 1;
-  const vlan = table.vlan[row] as number;
-  const protocol = PROTOCOLS[table.protocol[row] as number];
+  const flags = words[base + FLAGS] as number;
+  const vlan = words[base + VLAN] as number;
+  const protocol = PROTOCOLS[words[base + PROTOCOL] as number];
   const sourceVerdict = judgeSide(sampler, source, protocol);
   const destinationVerdict = judgeSide(sampler, destination, protocol);
   const encrypted = sourceVerdict?.kind === "encrypted" || destinationVerdict?.kind === "encrypted";
   return {
     type: "session",
-    id: table.id[row] as number,
+    id: numbers[number + ID] as number,
     sensor,
-    start: (table.start[row] as number) / MICROSECONDS,
-    end: (table.end[row] as number) / MICROSECONDS,
-    proto: keyProtocol(table.keys, base),
-    src_ip: keyAddress(table.keys, base, sourceSide),
-    src_port: keyPort(table.keys, base, sourceSide),
-    dst_ip: keyAddress(table.keys, base, 1 - sourceSide),
-    dst_port: keyPort(table.keys, base, 1 - sourceSide),
-    src_pkts: table.packets[source] as number,
-    src_bytes: table.bytes[source] as number,
-    dst_pkts: table.packets[destination] as number,
-    dst_bytes: table.bytes[destination] as number,
-    src_flags: table.flags[source] as number,
-    dst_flags: table.flags[destination] as number,
+    start: (numbers[number + START] as number) / MICROSECONDS,
+    end: (numbers[number + END] as number) / MICROSECONDS,
+    proto: keyProtocol(words, base),
+    src_ip: keyAddress(words, base, sourceSide),
+    src_port: keyPort(words, base, sourceSide),
+    dst_ip: keyAddress(words, base, destinationSide),
+    dst_port: keyPort(words, base, destinationSide),
+    src_pkts: numbers[number + PACKETS + sourceSide] as number,
+    src_bytes: numbers[number + BYTES + sourceSide] as number,
+    dst_pkts: numbers[number + PACKETS + destinationSide] as number,
+    dst_bytes: numbers[number + BYTES + destinationSide] as number,
+    src_flags: (flags >> (8 * sourceSide)) & 0xff,
+    dst_flags: (flags >> (8 * destinationSide)) & 0xff,
     src_randomness: floor4(sampler.randomness(source)),
     dst_randomness: floor4(sampler.randomness(destination)),
     src_entropy: round4(sampler.entropy(source)),
@@ -58,15 +76,16 @@ export function renderHttp(
   time: number,
   request: HttpRequest,
 ): HttpRecord {
-  const base = row * KEY_WORDS;
+  const { words, numbers } = table;
+  const base = row * ROW_WORDS;
   return {
     type: "http",
     ts: time / MICROSECONDS,
-    session_id: table.id[row] as number,
-    src_ip: keyAddress(table.keys, base, side),
-    src_port: keyPort(table.keys, base, side),
-    dst_ip: keyAddress(table.keys, base, 1 - side),
-    dst_port: keyPort(table.keys, base, 1 - side),
+    session_id: numbers[row * ROW_NUMBERS + ID] as number,
+    src_ip: keyAddress(words, base, side),
+    src_port: keyPort(words, base, side),
+    dst_ip: keyAddress(words, base, 1 - side),
+    dst_port: keyPort(words, base, 1 - side),
     method: request.method,
     uri: request.uri,
     host: request.host,

@@ -1,85 +1,98 @@
-import { KEY_WORDS } from "./five-tuple.ts";
+import { KEY_WORDS, keyWords } from "./five-tuple.ts";
 import { HalfSipHash } from "./half-siphash.ts";
 
 /** Row 0 stands for "no session". */
 export const NO_ROW = 0;
 
 /**
- * Sessions as rows of typed arrays, found by five-tuple through an open-addressing hash table (linear probing, removal
- * by backward shift, at most half full). All memory is reserved at once; the system commits it as rows are used, and
- * freed rows are used first. Columns of a direction are at `2 * row + side`, side 0 being the low endpoint.
+ * A session is a row of 192 octets, three lines of a processor's cache: what finds it, what every packet changes, and what
+ * is looked at now and then. Offsets in words (`words`, int32) or in numbers (`numbers`, float64, two words each) from the
+ * row's start; where both directions have one, that of side 0, the low endpoint, comes first.
+ */
+export const ROW_WORDS = 48;
+export const ROW_NUMBERS = ROW_WORDS / 2;
+
+/** KEY_WORDS words: see five-tuple.ts. */
+export const KEY = 0;
+/** Bits below. */
+export const STATE = 10;
+/** Control bits of TCP seen: side 0 in the lowest octet, side 1 in the next. */
+export const FLAGS = 11;
+/** Numbers: Unix microseconds. */
+export const START = 6;
+export const END = 7;
+
+/** Numbers. */
+export const PACKETS = 8;
+/** Numbers: octets of IP packets. */
+export const BYTES = 10;
+/** TCP: the sequence number that comes next, while STATE_SEQUENCE_KNOWN. */
+export const NEXT_SEQUENCE = 24;
+/** TCP: sequence number of the SYN, while STATE_SYN_SEEN. */
+export const SYN_SEQUENCE = 26;
+/** Segments and datagrams with payload, up to CHUNKS_MAX. */
+export const CHUNKS = 28;
+/** Index into PROTOCOLS of entropy/recognise-protocol.ts. */
+export const PROTOCOL = 30;
+/** IEEE 802.1Q identifier of the first packet, -1 without. */
+export const VLAN = 31;
+
+/** Numbers. */
+export const ID = 16;
+/** Number: Unix microseconds of the last record that was given out; 0: none yet. */
+export const REPORTED_AT = 17;
+/** Number: Unix second at which a session that goes on is reported again. */
+export const REPORT_DUE = 18;
+/** TCP: sequence number of the first octet that was taken. */
+export const FIRST_SEQUENCE = 38;
+
+/** The opener is side 1. */
+export const STATE_OPENER = 1;
+/** ... and a SYN said so. */
+export const STATE_OPENER_CERTAIN = 2;
+/** Bits of side 0; those of side 1 are shifted left by one. */
+export const STATE_SYN_SEEN = 4;
+export const STATE_SEQUENCE_KNOWN = 16;
+/** There are segments that wait for a hole before them to be filled. */
+export const STATE_HELD = 64;
+/** The sample is complete: its payload needn't be looked at. */
+export const STATE_SAMPLED = 256;
+/** An `unexplainedEncryption` alarm was raised. */
+export const STATE_ALARMED = 1024;
+/** A reader reads the session. */
+export const STATE_READER = 4096;
+/** Readers have come to their end: none is looked for again. */
+export const STATE_READ = 8192;
+
+/**
+ * Sessions by five-tuple, in an open-addressing hash table (linear probing, removal by backward shift, at most half full).
+ * All memory is reserved at once; the system commits it as rows are used, and freed rows are used first.
  */
 export class SessionTable {
   readonly maxSessions: number;
   size = 0;
-
-  /** KEY_WORDS words a row. */
-  readonly keys: Int32Array;
-  readonly id: Float64Array;
-  /** Unix microseconds. */
-  readonly start: Float64Array;
-  readonly end: Float64Array;
-  /** Unix microseconds of the last record that was given out; 0: none yet. */
-  readonly reportedAt: Float64Array;
-  /** Unix second at which a session that goes on is reported again. */
-  readonly reportDue: Float64Array;
-  readonly vlan: Int16Array;
-  /** Index into PROTOCOLS of entropy/recognise-protocol.ts. */
-  readonly protocol: Uint8Array;
-  /** Side of the opener, and how that is known: see opener.ts. */
-  readonly opener: Uint8Array;
-  readonly openerCertain: Uint8Array;
-
-  readonly packets: Float64Array;
-  readonly bytes: Float64Array;
-  readonly flags: Uint8Array;
-  /** TCP: sequence number of the SYN, while `synSeen`. */
-  readonly synSequence: Int32Array;
-  readonly synSeen: Uint8Array;
-  /** TCP: the sequence number that comes next, while `sequenceKnown`. */
-  readonly nextSequence: Int32Array;
-  readonly sequenceKnown: Uint8Array;
-  /** TCP: sequence number at which the last HTTP request stood, while `requestSeen`. */
-  readonly requestSequence: Int32Array;
-  readonly requestSeen: Uint8Array;
-
+  readonly words: Int32Array;
+  readonly numbers: Float64Array;
   readonly #hash: HalfSipHash;
-  readonly #hashes: Int32Array;
+  /** Hash and row, in turn. */
   readonly #slots: Int32Array;
   readonly #slotMask: number;
-  /** Stack of free rows below `#fresh`, linked through this. */
-  readonly #nextFree: Int32Array;
+  /** Stack of free rows below `#fresh`, linked through this; holds the hash of a row that is in use. */
+  readonly #hashOrNextFree: Int32Array;
   #free = NO_ROW;
   #fresh = 1;
 
   constructor(maxSessions: number, seed: Uint8Array) {
     this.maxSessions = maxSessions;
     const rows = maxSessions + 1;
-    this.keys = new Int32Array(rows * KEY_WORDS);
-    this.id = new Float64Array(rows);
-    this.start = new Float64Array(rows);
-    this.end = new Float64Array(rows);
-    this.reportedAt = new Float64Array(rows);
-    this.reportDue = new Float64Array(rows);
-    this.vlan = new Int16Array(rows);
-    this.protocol = new Uint8Array(rows);
-    this.opener = new Uint8Array(rows);
-    this.openerCertain = new Uint8Array(rows);
-    this.packets = new Float64Array(2 * rows);
-    this.bytes = new Float64Array(2 * rows);
-    this.flags = new Uint8Array(2 * rows);
-    this.synSequence = new Int32Array(2 * rows);
-    this.synSeen = new Uint8Array(2 * rows);
-    this.nextSequence = new Int32Array(2 * rows);
-    this.sequenceKnown = new Uint8Array(2 * rows);
-    this.requestSequence = new Int32Array(2 * rows);
-    this.requestSeen = new Uint8Array(2 * rows);
+    const memory = new ArrayBuffer(rows * ROW_WORDS * 4);
+    this.words = new Int32Array(memory);
+    this.numbers = new Float64Array(memory);
     this.#hash = new HalfSipHash(seed);
-    this.#hashes = new Int32Array(rows);
-    this.#nextFree = new Int32Array(rows);
+    this.#hashOrNextFree = new Int32Array(rows);
     let slots = 1024;
     while (slots < 2 * rows) slots *= 2;
-    this.#slots = new Int32Array(slots);
+    this.#slots = new Int32Array(2 * slots);
     this.#slotMask = slots - 1;
   }
 
@@ -88,56 +101,49 @@ export class SessionTable {
   }
 
   hashOf(key: Int32Array): number {
-    return this.#hash.hash(key, 0, KEY_WORDS);
+    return this.#hash.hash(key, 0, keyWords(key[0] as number));
   }
 
   find(key: Int32Array, hash: number): number {
+    const slots = this.#slots;
     for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
-      const row = this.#slots[slot] as number;
+      const row = slots[2 * slot + 1] as number;
       if (row === NO_ROW) return NO_ROW;
-      if (this.#hashes[row] === hash && this.#sameKey(row, key)) return row;
+      if (slots[2 * slot] === hash && this.#sameKey(row, key)) return row;
     }
   }
 
   /** A cleared row for a key that is not in the table, which must not be full. */
   add(key: Int32Array, hash: number): number {
     const row = this.#takeRow();
-    const base = row * KEY_WORDS;
-    for (let i = 0; i < KEY_WORDS; i++) this.keys[base + i] = key[i] as number;
-    this.#hashes[row] = hash;
+    const base = row * ROW_WORDS;
+    this.words.fill(0, base, base + ROW_WORDS);
+    for (let i = 0; i < KEY_WORDS; i++) this.words[base + KEY + i] = key[i] as number;
+    this.#hashOrNextFree[row] = hash;
     let slot = hash & this.#slotMask;
-    while (this.#slots[slot] !== NO_ROW) slot = (slot + 1) & this.#slotMask;
-    this.#slots[slot] = row;
+    while (this.#slots[2 * slot + 1] !== NO_ROW) slot = (slot + 1) & this.#slotMask;
+    this.#slots[2 * slot] = hash;
+    this.#slots[2 * slot + 1] = row;
     this.size++;
-    this.reportedAt[row] = 0;
-    this.protocol[row] = 0;
-    this.opener[row] = 0;
-    this.openerCertain[row] = 0;
-    for (let at = 2 * row; at < 2 * row + 2; at++) {
-      this.packets[at] = 0;
-      this.bytes[at] = 0;
-      this.flags[at] = 0;
-      this.synSeen[at] = 0;
-      this.sequenceKnown[at] = 0;
-      this.requestSeen[at] = 0;
-    }
     return row;
   }
 
   remove(row: number): void {
     const mask = this.#slotMask;
-    let hole = (this.#hashes[row] as number) & mask;
-    while (this.#slots[hole] !== row) hole = (hole + 1) & mask;
+    const slots = this.#slots;
+    let hole = (this.#hashOrNextFree[row] as number) & mask;
+    while (slots[2 * hole + 1] !== row) hole = (hole + 1) & mask;
     // Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R
-    for (let slot = (hole + 1) & mask; this.#slots[slot] !== NO_ROW; slot = (slot + 1) & mask) {
-      const home = (this.#hashes[this.#slots[slot] as number] as number) & mask;
+    for (let slot = (hole + 1) & mask; slots[2 * slot + 1] !== NO_ROW; slot = (slot + 1) & mask) {
+      const home = (slots[2 * slot] as number) & mask;
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
-        this.#slots[hole] = this.#slots[slot] as number;
+        slots[2 * hole] = slots[2 * slot] as number;
+        slots[2 * hole + 1] = slots[2 * slot + 1] as number;
         hole = slot;
       }
     }
-    this.#slots[hole] = NO_ROW;
-    this.#nextFree[row] = this.#free;
+    slots[2 * hole + 1] = NO_ROW;
+    this.#hashOrNextFree[row] = this.#free;
     this.#free = row;
     this.size--;
   }
@@ -145,13 +151,14 @@ export class SessionTable {
   #takeRow(): number {
     if (this.#free === NO_ROW) return this.#fresh++;
     const row = this.#free;
-    this.#free = this.#nextFree[row] as number;
+    this.#free = this.#hashOrNextFree[row] as number;
     return row;
   }
 
   #sameKey(row: number, key: Int32Array): boolean {
-    const base = row * KEY_WORDS;
-    for (let i = KEY_WORDS - 1; i >= 0; i--) if (this.keys[base + i] !== key[i]) return false;
+    const base = row * ROW_WORDS + KEY;
+    const count = keyWords(key[0] as number);
+    for (let i = 0; i < count; i++) if (this.words[base + i] !== key[i]) return false;
     return true;
   }
 }

@@ -20,6 +20,9 @@ export interface SensorConfig {
     readonly idleOtherMs: number;
     /** A session that goes on is reported, and its row written anew, this often. */
     readonly activeMs: number;
+    /** Segments that wait for the ones in front of them, of one direction and of all. */
+    readonly heldDirectionBytes: number;
+    readonly heldBytes: number;
   };
   readonly entropy: {
     /** Of payload, each direction. */
@@ -56,7 +59,14 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     filter: "",
     ringSizeBytes: 64 * MIB,
   },
-  session: { maxSessions: 100_000, idleTcpMs: 5 * MINUTE_MS, idleOtherMs: MINUTE_MS, activeMs: MINUTE_MS },
+  session: {
+    maxSessions: 100_000,
+    idleTcpMs: 5 * MINUTE_MS,
+    idleOtherMs: MINUTE_MS,
+    activeMs: MINUTE_MS,
+    heldDirectionBytes: MIB,
+    heldBytes: 16 * MIB,
+  },
   // past the part of a handshake that is in clear: with an offset of 256 the padding of a TLS ClientHello is in the sample
   entropy: { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256 },
   link: { heartbeatMs: 30 * SECOND_MS },
@@ -81,6 +91,8 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "session.idleTcpMs": [SECOND_MS, DAY_MS],
   "session.idleOtherMs": [SECOND_MS, DAY_MS],
   "session.activeMs": [SECOND_MS, DAY_MS],
+  "session.heldDirectionBytes": [4096, 64 * MIB],
+  "session.heldBytes": [65_536, 1024 * MIB],
   "entropy.sampleBytes": [64, 65_536],
   "entropy.offsetBytes": [0, 65_536],
   "entropy.leastRestBytes": [64, 65_536],

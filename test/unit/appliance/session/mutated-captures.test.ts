@@ -26,6 +26,8 @@ function newEngine(): { readonly engine: Engine; ended(): number } {
         JSON.stringify(record);
       },
       http: (record) => JSON.stringify(record),
+      handshake: (record) => JSON.stringify(record),
+      alarm: (record) => JSON.stringify(record),
     },
     { seed: new Uint8Array(16), sensor: "", firstId: 1 },
   );
