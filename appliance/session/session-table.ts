@@ -1,5 +1,5 @@
+import { HalfSipHash } from "../decode/half-siphash.ts";
 import { KEY_WORDS, keyWords } from "./five-tuple.ts";
-import { HalfSipHash } from "./half-siphash.ts";
 
 /** Row 0 stands for "no session". */
 export const NO_ROW = 0;

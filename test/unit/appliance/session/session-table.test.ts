@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { HalfSipHash } from "../../../../appliance/decode/half-siphash.ts";
 import { KEY_WORDS } from "../../../../appliance/session/five-tuple.ts";
-import { HalfSipHash } from "../../../../appliance/session/half-siphash.ts";
 import { NO_ROW, SessionTable } from "../../../../appliance/session/session-table.ts";
 import { TimerWheel } from "../../../../appliance/session/timer-wheel.ts";
 

@@ -1,6 +1,6 @@
 /**
  * HalfSipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", section 7; 32-bit words, 64-bit key) over
- * the words of a five-tuple. Keyed at random, so that nobody can choose five-tuples that collide. No length octet: the
+ * the words of a key. Keyed at random, so that nobody can choose keys that collide. No length octet: the
  * number of words is fixed by the IP version, which is one of the words.
  */
 export class HalfSipHash {
