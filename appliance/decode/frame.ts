@@ -4,9 +4,10 @@ import { decodeErspan, decodeGre } from "./gre.ts";
 import { decodeGtpU } from "./gtp.ts";
 import { decodeIcmp } from "./icmp.ts";
 import { decodeIeee80211, decodePrism, decodeRadiotap } from "./ieee80211.ts";
+import { layerOfProtocol } from "./ip-protocol.ts";
 import { decodeAuthenticationHeader, decodeEsp } from "./ipsec.ts";
 import { decodeIpv4 } from "./ipv4.ts";
-import { decodeIpv6 } from "./ipv6.ts";
+import { decodeIpv6, decodeIpv6Extensions } from "./ipv6.ts";
 import * as layers from "./layer.ts";
 import { decodeLinuxCookedV1, decodeLinuxCookedV2 } from "./linux-cooked.ts";
 import { decodeLoopback } from "./loopback.ts";
@@ -84,6 +85,17 @@ export function decodeFrame(packet: Packet, linkLayer: layers.Layer): void {
   packet.malformed = true;
 }
 
+/**
+ * The next datagram of which not all fragments came, decoded as a packet that is cut behind its first fragment; false when
+ * there is none. To be called after each frame, and when time has passed, until it is false.
+ */
+export function decodeExpired(packet: Packet): boolean {
+  if (packet.defragmenter?.takeExpired(packet) !== true) return false;
+  packet.markPayload();
+  decodeFrame(packet, packet.ipVersion === 4 ? layerOfProtocol(packet.protocol) : layers.IPV6_EXTENSIONS);
+  return true;
+}
+
 function decodeLayer(packet: Packet, layer: layers.Layer): layers.Layer {
   switch (layer) {
     case layers.ETHERNET:
@@ -96,6 +108,8 @@ function decodeLayer(packet: Packet, layer: layers.Layer): layers.Layer {
       return decodeUdp(packet);
     case layers.IPV6:
       return decodeIpv6(packet);
+    case layers.IPV6_EXTENSIONS:
+      return decodeIpv6Extensions(packet);
     case layers.ICMP:
       return decodeIcmp(packet);
     case layers.IP:

@@ -4,6 +4,10 @@ import type { Packet } from "./packet.ts";
 
 const HEADER_BYTES = 40;
 const EXTENSIONS_MAX = 16;
+/** Offset in octets, two reserved bits, more fragments: RFC 8200, section 4.5. */
+const FRAGMENT_MASK = 0xfff9;
+const FRAGMENT_OFFSET_MASK = 0xfff8;
+const MORE_FRAGMENTS = 1;
 const HOP_BY_HOP = 0;
 const ROUTING = 43;
 const FRAGMENT = 44;
@@ -30,11 +34,11 @@ export function decodeIpv6(packet: Packet): Layer {
   packet.tcpFlags = 0;
   packet.laterFragment = false;
   packet.skip(HEADER_BYTES);
-  return skipExtensions(packet);
+  return decodeIpv6Extensions(packet);
 }
 
-/** RFC 8200, section 4; the authentication header counts in words of 4 less 2 (RFC 4302, section 2.2). */
-function skipExtensions(packet: Packet): Layer {
+/** What follows the fixed header. RFC 8200, section 4; the authentication header counts in words of 4 less 2 (RFC 4302, section 2.2). */
+export function decodeIpv6Extensions(packet: Packet): Layer {
   for (let i = 0; i < EXTENSIONS_MAX; i++) {
     packet.markPayload();
     switch (packet.protocol) {
@@ -50,14 +54,12 @@ function skipExtensions(packet: Packet): Layer {
         const kind = packet.protocol;
         const length = packet.uint8At(1);
         const extensionBytes = kind === FRAGMENT ? 8 : kind === AUTHENTICATION ? (length + 2) * 4 : (length + 1) * 8;
-        if (kind === FRAGMENT && (packet.uint16At(2) & 0xfff8) !== 0) packet.laterFragment = true;
+        const fragment = kind === FRAGMENT ? packet.uint16At(2) & FRAGMENT_MASK : 0;
         packet.protocol = packet.uint8At(0);
         if (!packet.has(extensionBytes)) return TRUNCATED;
         packet.skip(extensionBytes);
-        if (packet.laterFragment) {
-          packet.markPayload();
-          return OTHER_TRANSPORT;
-        }
+        // offset 0 and no more: a datagram in one piece, whatever else has its identification (RFC 6946)
+        if (fragment !== 0 && !passFragment(packet, fragment)) return OTHER_TRANSPORT;
         break;
       }
       default:
@@ -65,4 +67,15 @@ function skipExtensions(packet: Packet): Layer {
     }
   }
   return MALFORMED;
+}
+
+/** As for IPv4; the identification is in the header that was just skipped. */
+function passFragment(packet: Packet, fragment: number): boolean {
+  const offset = fragment & FRAGMENT_OFFSET_MASK;
+  const { defragmenter } = packet;
+  if (defragmenter?.add(packet, packet.int32At(-4), 0, offset, (fragment & MORE_FRAGMENTS) !== 0)) return true;
+  packet.markPayload();
+  packet.waitsForFragments = defragmenter !== undefined;
+  packet.laterFragment = offset !== 0;
+  return defragmenter === undefined && offset === 0;
 }

@@ -30,6 +30,8 @@ export const CISCO_HDLC: Layer = 23;
 export const IP: Layer = 30;
 export const IPV4: Layer = 31;
 export const IPV6: Layer = 32;
+/** What follows the fixed header of IPv6. */
+export const IPV6_EXTENSIONS: Layer = 33;
 
 export const TCP: Layer = 40;
 export const UDP: Layer = 41;

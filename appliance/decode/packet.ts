@@ -1,3 +1,5 @@
+import type { Defragmenter } from "./defragmenter.ts";
+
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -21,15 +23,19 @@ export class Packet {
 
   /** 4, 6, or 0 while no IP header was found. */
   ipVersion = 0;
-  /** Octets of the IP packet, header included, as its header says. */
+  /** Octets of the IP packet, header included, as its header says; the sum over all fragments when it was put together. */
   ipBytes = 0;
   /** IANA protocol number of what follows the IP headers. */
   protocol = 0;
   /** Offsets of the two addresses, 4 or 16 octets each. */
   sourceAddressAt = 0;
   destinationAddressAt = 0;
-  /** A fragment that does not start the packet: there is no transport header. */
+  /** A fragment that does not start the packet: there is no transport header. Only where nothing is put together. */
   laterFragment = false;
+  /** A fragment that did not make its datagram whole: it is held back, and the walk ended. */
+  waitsForFragments = false;
+  /** Frames that the packet came in: more than 1 when it, or one around it, was put together. */
+  fragmentCount = 1;
 
   sourcePort = 0;
   destinationPort = 0;
@@ -46,6 +52,13 @@ export class Packet {
   /** Octets of payload on the wire. */
   payloadWireBytes = 0;
 
+  /** Without one, fragments are taken as they come. */
+  readonly defragmenter: Defragmenter | undefined;
+
+  constructor(defragmenter?: Defragmenter) {
+    this.defragmenter = defragmenter;
+  }
+
   reset(bytes: Uint8Array, offset: number, capturedBytes: number, originalBytes: number, vlan: number): void {
     this.bytes = bytes;
     this.offset = offset;
@@ -58,6 +71,8 @@ export class Packet {
     this.ipBytes = 0;
     this.protocol = 0;
     this.laterFragment = false;
+    this.waitsForFragments = false;
+    this.fragmentCount = 1;
     this.sourcePort = 0;
     this.destinationPort = 0;
     this.tcpFlags = 0;
