@@ -58,6 +58,7 @@ const ROLES: Readonly<Partial<Record<RoleName, () => Promise<Role>>>> = {
 const WORKERS: Readonly<Partial<Record<WorkerName, () => Promise<(data: unknown) => Promise<void>>>>> = {
   "capture-analyser": async () => (await import("./roles/capture-analyser.ts")).runAnalyserThread,
   "capture-writer": async () => (await import("./roles/capture-writer.ts")).runWriterThread,
+  "read-worker": async () => (await import("./read-worker.ts")).runReadWorker,
 };
 
 async function runRole(args: readonly string[], signal: AbortSignal): Promise<number> {

@@ -1,22 +1,30 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { setImmediate as yieldToSignals } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { DEFAULT_SENSOR_CONFIG } from "../core/contract/sensor-config.ts";
-import { renderJsonLine } from "../core/json-line.ts";
-import { FilteredSink } from "./capture/filtered-sink.ts";
-import { compileFilter } from "./capture/ring.ts";
+import { parseJson } from "../core/checked-json.ts";
+import { DEFAULT_SENSOR_CONFIG, readSensorConfig } from "../core/contract/sensor-config.ts";
 import { openSavefile } from "./capture/savefile.ts";
-import type { FrameSink } from "./capture/savefile-records.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
-import { Engine, type EngineSink } from "./session/engine.ts";
-import { renderHttpLine, renderSessionHeading, renderSessionLine } from "./session/table-lines.ts";
+import { type FileResult, type ReadOutcome, type ReadPlan, readShare, type ShareTarget } from "./read-share.ts";
+import { ReadWorkers } from "./read-workers.ts";
+import type { EngineConfig } from "./session/engine.ts";
+import type { EngineCounters } from "./session/engine-counters.ts";
+import { mergeCounters } from "./session/merge-counters.ts";
+import { renderSessionHeading } from "./session/table-lines.ts";
 
-export const READ_USAGE = `cepa-sensor read [--json] [--filter BPF] FILE...
+export const READ_USAGE = `cepa-sensor read [--json] [--filter BPF] [--config FILE] [--workers N] FILE...
 
-Sessions and HTTP requests of pcap and pcapng files, read in turn as one capture; "-" is standard input.
+Sessions, HTTP requests, handshakes and alarms of pcap and pcapng files, read in turn as one capture; "-" is standard input.
 
-  --json          one JSON object a line: "type" is session, http, or, last, stats; columns are those of the store
+  --json          one JSON object a line: "type" is session, http, handshake, alarm or, last, stats; columns are those of
+                  the store
   --filter BPF    only frames that match, as with tcpdump
+  --config FILE   settings in JSON, as a sensor has them: {"session": {"maxSessions": 1000000}, "entropy": {...}}
+  --workers N     threads that share the sessions, 1 to 16; what is printed doesn't depend on it, unless there are more
+                  sessions at a time than maxSessions. By default what pays for the files' size, at most 4. It is 1 for
+                  standard input, other pipes, and files that only libpcap knows
 
 Exit status: 0 clean; 1 a file is damaged: what was whole before the damage is printed, and stats still come last;
 2 nothing could be read.
@@ -27,6 +35,12 @@ const DAMAGED = 1;
 const NOTHING = 2;
 /** Blocks of 1 MiB between two looks at the signal. */
 const BLOCKS_PER_TURN = 16;
+const WORKERS_MAX = 16;
+/** More threads than these are not taken unless asked for. */
+const WORKERS_DEFAULT_MAX = 4;
+/** Below this a second thread has started when the first is done. */
+const SHARED_LEAST_BYTES = 48 * 1024 * 1024;
+const FLUSH_BYTES = 64 * 1024;
 
 /** `cepa-sensor read`; resolves to the exit status. */
 export async function runReadCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
@@ -35,7 +49,9 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
     allowPositionals: true,
     options: {
       json: { type: "boolean", default: false },
-      filter: { type: "string" },
+      filter: { type: "string", default: "" },
+      config: { type: "string" },
+      workers: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -44,14 +60,27 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
     return CLEAN;
   }
   if (positionals.length === 0) return refuse("read: which file?");
-  const output = new LineOutput(1);
-  const engine = new Engine(DEFAULT_SENSOR_CONFIG, values.json ? jsonSink(output) : tableSink(output), {
-    seed: randomBytes(16),
-    sensor: "",
-    firstId: 1,
-  });
+  const wanted = values.workers === undefined ? 0 : Number(values.workers);
+  if (values.workers !== undefined && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= WORKERS_MAX))
+    return refuse(`read: --workers: expected 1..${WORKERS_MAX}, found ${JSON.stringify(values.workers)}`);
+  let config: EngineConfig;
   try {
-    return await readFiles(positionals, engine, values.filter, values.json, output, signal);
+    config = values.config === undefined ? DEFAULT_SENSOR_CONFIG : loadSettings(values.config);
+  } catch (error) {
+    return refuse(`read: --config: ${(error as Error).message}`);
+  }
+  const { json, filter } = values;
+  const workers = planWorkers(positionals, wanted);
+  const session = { ...config.session, maxSessions: Math.ceil(config.session.maxSessions / workers) };
+  const plan: ReadPlan = {
+    paths: positionals,
+    filter,
+    json,
+    config: { session, entropy: config.entropy },
+    seed: randomBytes(16),
+  };
+  try {
+    return await read(plan, workers, signal);
   } catch (error) {
     if (error instanceof OutputClosedError) return CLEAN;
     if ((error as NodeJS.ErrnoException).code === "ERR_BPF_SYNTAX")
@@ -60,97 +89,120 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
   }
 }
 
-async function readFiles(
-  paths: readonly string[],
-  engine: Engine,
-  filter: string | undefined,
-  json: boolean,
-  output: LineOutput,
-  signal: AbortSignal,
-): Promise<number> {
-  const sink = filter === undefined ? engine : new FilteredSink(filter, compileFilter, engine);
-  const results = new Set<FileResult>();
-  for (const path of paths) results.add(await readFile(path, sink, signal));
+function loadSettings(path: string): EngineConfig {
+  return readSensorConfig(parseJson(readFileSync(path, "utf8"), path));
+}
+
+/** How many threads share the sessions: 1 where the files can't be read more than once, or it would not pay. */
+function planWorkers(paths: readonly string[], wanted: number): number {
+  if (wanted === 1) return 1;
+  let sizeBytes = 0;
+  for (const path of paths) {
+    const found = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
+    if (path !== "-" && found === undefined) continue; // whoever reads it says so
+    if (found?.isFile() !== true) return 1;
+    sizeBytes += found.size;
+  }
+  const workers =
+    wanted || (sizeBytes < SHARED_LEAST_BYTES ? 1 : Math.min(availableParallelism(), WORKERS_DEFAULT_MAX));
+  return workers === 1 || paths.some(isForLibpcap) ? 1 : workers;
+}
+
+/** libpcap's addon can't be loaded in a thread. */
+function isForLibpcap(path: string): boolean {
+  try {
+    const opened = openSavefile(path);
+    if (opened.name === "other") return true;
+    opened.close();
+    return false;
+  } catch {
+    return false;
+  }
+}
+
+async function read(plan: ReadPlan, workers: number, signal: AbortSignal): Promise<number> {
+  const output = new LineOutput(1);
+  let isHeaded = plan.json;
+  const write = (octets: Uint8Array, from: number, to: number) => {
+    if (!isHeaded) output.write(renderSessionHeading());
+    isHeaded = true;
+    output.writeOctets(octets, from, to);
+  };
+  const outcomes =
+    workers === 1 ? [await readAlone(plan, write, signal)] : await readTogether(plan, workers, write, signal);
+  const results = complainOf(outcomes);
   if (results.size === 1 && results.has("unreadable")) return NOTHING;
-  engine.finish();
-  output.write(json ? JSON.stringify({ type: "stats", ...engine.counters }) : renderSummary(engine));
+  const counters = mergeCounters(outcomes.map((outcome) => outcome.counters));
+  output.write(plan.json ? JSON.stringify({ type: "stats", ...counters }) : renderSummary(counters));
   output.flush();
   return results.has("damaged") || results.has("unreadable") ? DAMAGED : CLEAN;
 }
 
-type FileResult = "clean" | "damaged" | "unreadable";
+type Write = (octets: Uint8Array, from: number, to: number) => void;
 
-async function readFile(path: string, sink: FrameSink, signal: AbortSignal): Promise<FileResult> {
+async function readAlone(plan: ReadPlan, write: Write, signal: AbortSignal): Promise<ReadOutcome> {
+  let blocks = 0;
+  const target: ShareTarget = {
+    take: (lines, frame) => {
+      const octets = lines.view();
+      if (octets.length === 0 || (octets.length < FLUSH_BYTES && Number.isFinite(frame))) return;
+      write(octets, 0, octets.length);
+      lines.clear();
+    },
+    turn: async () => {
+      if (++blocks % BLOCKS_PER_TURN === 0) await yieldToSignals();
+      signal.throwIfAborted();
+    },
+  };
+  return readShare(plan, { index: 0, count: 1 }, target);
+}
+
+async function readTogether(
+  plan: ReadPlan,
+  count: number,
+  write: Write,
+  signal: AbortSignal,
+): Promise<readonly ReadOutcome[]> {
+  const workers = new ReadWorkers(count, plan, write, signal);
+  let blocks = 0;
   try {
-    const opened = openSavefile(path);
-    if (opened.name === "other") return await readOther(path, opened.why, sink);
-    try {
-      for (let blocks = 1; ; blocks++) {
-        const state = opened.records.next(sink);
-        if (state.name === "clean") return "clean";
-        if (state.name === "damaged") {
-          complain(`${path}: damaged: ${state.why}`);
-          return "damaged";
-        }
-        if (blocks % BLOCKS_PER_TURN === 0) await yieldToSignals();
-        signal.throwIfAborted();
-      }
-    } finally {
-      opened.close();
+    const target: ShareTarget = {
+      take: (lines, frame, id) => {
+        workers.push(lines.copy(frame, id));
+        lines.clear();
+      },
+      turn: async () => {
+        if (++blocks % BLOCKS_PER_TURN === 0) await yieldToSignals();
+        await workers.turn();
+      },
+    };
+    const own = await readShare(plan, { index: 0, count }, target);
+    return [own, ...(await workers.finish())];
+  } finally {
+    await workers.close();
+  }
+}
+
+/** Says what is wrong with the files, once; what became of them. */
+function complainOf(outcomes: readonly ReadOutcome[]): ReadonlySet<FileResult> {
+  const results = new Set<FileResult>();
+  const complaints = new Set<string>();
+  for (const { files } of outcomes)
+    for (const { result, complaint } of files) {
+      results.add(result);
+      if (complaint !== "") complaints.add(complaint);
     }
-  } catch (error) {
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    if (syscall !== "open" && syscall !== "read") throw error;
-    complain(message.includes(`'${path}'`) ? message : `${path}: ${message}`);
-    return "unreadable";
-  }
+  for (const complaint of complaints) complain(complaint);
+  return results;
 }
 
-/** What is neither pcap nor pcapng is left to libpcap, whose addon is loaded only then. */
-async function readOther(path: string, why: string, sink: FrameSink): Promise<FileResult> {
-  const { readByLibpcap } = await import("./capture/savefile-libpcap.ts");
-  try {
-    await readByLibpcap(path, sink);
-    return "clean";
-  } catch {
-    complain(`${path}: ${why}`);
-    return "unreadable";
-  }
-}
-
-function jsonSink(output: LineOutput): EngineSink {
-  return {
-    session: (record, final) => {
-      if (final) output.write(renderJsonLine(record));
-    },
-    http: (record) => output.write(renderJsonLine(record)),
-    handshake: (record) => output.write(renderJsonLine(record)),
-    alarm: (record) => output.write(renderJsonLine(record)),
-  };
-}
-
-function tableSink(output: LineOutput): EngineSink {
-  let headed = false;
-  const write = (line: string) => {
-    if (!headed) output.write(renderSessionHeading());
-    headed = true;
-    output.write(line);
-  };
-  return {
-    session: (record, final) => {
-      if (final) write(renderSessionLine(record));
-    },
-    http: (record) => write(renderHttpLine(record)),
-    handshake: () => {},
-    alarm: () => {},
-  };
-}
-
-function renderSummary(engine: Engine): string {
-  const { frames, bytes, sessions, sessionsFlat, httpRequests, notIp, truncated, malformed } = engine.counters;
+function renderSummary(counters: EngineCounters): string {
+  const { frames, bytes, sessions, sessionsFlat, httpRequests, handshakes, alarms } = counters;
+  const { notIp, truncated, malformed } = counters;
   return (
     `\n${frames} frames, ${bytes} octets, ${sessions} sessions, ${sessionsFlat} of them as flat as random, ` +
-    `${httpRequests} HTTP requests; ${notIp} frames without IP, ${truncated} truncated, ${malformed} malformed`
+    `${httpRequests} HTTP requests, ${handshakes} handshakes, ${alarms} alarms; ` +
+    `${notIp} frames without IP, ${truncated} truncated, ${malformed} malformed`
   );
 }
 

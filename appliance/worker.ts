@@ -2,7 +2,7 @@ import { getAsset, isSea } from "node:sea";
 import { isMainThread, parentPort, type Transferable, Worker, workerData } from "node:worker_threads";
 
 /** Jobs with a thread of their own; `main.ts` says which function runs each. */
-export const WORKER_NAMES = ["capture-writer", "capture-analyser"] as const;
+export const WORKER_NAMES = ["capture-writer", "capture-analyser", "capture-analysis", "read-worker"] as const;
 export type WorkerName = (typeof WORKER_NAMES)[number];
 
 interface Envelope {

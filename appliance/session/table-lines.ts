@@ -1,4 +1,4 @@
-import type { HttpRecord, SessionRecord } from "./record.ts";
+import type { AlarmRecord, HandshakeRecord, HttpRecord, SessionRecord } from "./record.ts";
 
 /** Names of the protocols that are seen every day; others show their number. */
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
@@ -50,6 +50,30 @@ export function renderHttpLine(record: HttpRecord): string {
   return printable(
     `${renderTime(record.ts)}  http   ${renderEndpoint(record.src_ip, record.src_port).padEnd(ENDPOINT_WIDTH)}  ${record.method} ${target}`,
   );
+}
+
+/** What was asked for and what was agreed on; for SSH, what the two call themselves. */
+export function renderHandshakeLine(record: HandshakeRecord): string {
+  const { protocol, version, cipher, sni, cert_subject, client_banner, server_banner } = record;
+  const facts = [version, cipher, sni, cert_subject, client_banner, server_banner].filter((fact) => fact !== null);
+  return printable(`${renderEnds(record, "shake")}  ${[protocol, ...facts].join("  ")}`);
+}
+
+export function renderAlarmLine(record: AlarmRecord): string {
+  const { alarm, direction, protocol, entropy, lower, upper } = record;
+  const bounds = lower === null && upper === null ? "" : ` (${renderRatio(lower)}..${renderRatio(upper)})`;
+  return printable(
+    `${renderEnds(record, "ALARM")}  ${alarm} by ${direction}: ${protocol ?? "-"}, ${renderRatio(entropy)} bits an octet${bounds}`,
+  );
+}
+
+function renderEnds(record: HandshakeRecord | AlarmRecord, word: string): string {
+  return [
+    renderTime(record.ts),
+    word,
+    renderEndpoint(record.src_ip, record.src_port).padEnd(ENDPOINT_WIDTH),
+    renderEndpoint(record.dst_ip, record.dst_port).padEnd(ENDPOINT_WIDTH),
+  ].join("  ");
 }
 
 function renderTime(seconds: number): string {
