@@ -82,6 +82,7 @@ export class ReadWorkers {
     worker.on("exit", () => {
       this.#receive();
       if (helper.outcome === undefined) fail(new Error("a thread ended by itself"));
+      else this.#wake();
     });
     return helper;
   }

@@ -81,9 +81,9 @@ export class OrderedLines {
   }
 
   #sortFrom(first: number): void {
-    const { bytes, lengthBytes } = this.lines;
+    const { bytes } = this.lines;
     const startBytes = this.#startOf(first);
-    const unsorted = bytes.slice(startBytes, lengthBytes);
+    const unsorted = bytes.slice(startBytes, this.#startOf(this.#count)); // a line behind them is not placed yet
     const ids = this.#ids.slice(first, this.#count);
     const starts = Array.from(ids, (_, i) => this.#startOf(first + i) - startBytes);
     const order = Array.from(starts.keys()).sort((a, b) => (ids[a] as number) - (ids[b] as number) || a - b);
