@@ -57,6 +57,7 @@ const ROLES: Readonly<Partial<Record<RoleName, () => Promise<Role>>>> = {
 
 const WORKERS: Readonly<Partial<Record<WorkerName, () => Promise<(data: unknown) => Promise<void>>>>> = {
   "capture-analyser": async () => (await import("./roles/capture-analyser.ts")).runAnalyserThread,
+  "capture-analysis": async () => (await import("./roles/capture-analysis.ts")).runAnalysisThread,
   "capture-writer": async () => (await import("./roles/capture-writer.ts")).runWriterThread,
   "read-worker": async () => (await import("./read-worker.ts")).runReadWorker,
 };

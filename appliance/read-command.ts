@@ -12,6 +12,7 @@ import { ReadWorkers } from "./read-workers.ts";
 import type { EngineConfig } from "./session/engine.ts";
 import type { EngineCounters } from "./session/engine-counters.ts";
 import { mergeCounters } from "./session/merge-counters.ts";
+import { shareConfig } from "./session/share-config.ts";
 import { renderSessionHeading } from "./session/table-lines.ts";
 
 export const READ_USAGE = `cepa-sensor read [--json] [--filter BPF] [--config FILE] [--workers N] FILE...
@@ -22,8 +23,8 @@ Sessions, HTTP requests, handshakes and alarms of pcap and pcapng files, read in
                   the store
   --filter BPF    only frames that match, as with tcpdump
   --config FILE   settings in JSON, as a sensor has them: {"session": {"maxSessions": 1000000}, "entropy": {...}}
-  --workers N     threads that share the sessions, 1 to 16; what is printed doesn't depend on it, unless there are more
-                  sessions at a time than maxSessions. By default what pays for the files' size, at most 4. It is 1 for
+  --workers N     threads that share the sessions, 1 to 16; what is printed doesn't depend on it, unless a limit of the
+                  settings is reached, which they share. By default what pays for the files' size, at most 4. It is 1 for
                   standard input, other pipes, and files that only libpcap knows
 
 Exit status: 0 clean; 1 a file is damaged: what was whole before the damage is printed, and stats still come last;
@@ -38,8 +39,8 @@ const BLOCKS_PER_TURN = 16;
 const WORKERS_MAX = 16;
 /** More threads than these are not taken unless asked for. */
 const WORKERS_DEFAULT_MAX = 4;
-/** Below this a second thread has started when the first is done. */
-const SHARED_LEAST_BYTES = 48 * 1024 * 1024;
+/** Below this a second thread costs more than it saves: its code has to be compiled as well. */
+const SHARED_LEAST_BYTES = 96 * 1024 * 1024;
 const FLUSH_BYTES = 64 * 1024;
 
 /** `cepa-sensor read`; resolves to the exit status. */
@@ -71,12 +72,11 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
   }
   const { json, filter } = values;
   const workers = planWorkers(positionals, wanted);
-  const session = { ...config.session, maxSessions: Math.ceil(config.session.maxSessions / workers) };
   const plan: ReadPlan = {
     paths: positionals,
     filter,
     json,
-    config: { session, entropy: config.entropy },
+    config: shareConfig({ session: config.session, entropy: config.entropy }, workers),
     seed: randomBytes(16),
   };
   try {

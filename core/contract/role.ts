@@ -58,7 +58,10 @@ export interface CaptureStatus {
   readonly ports: readonly { readonly name: string; readonly carrier: boolean }[];
   readonly frames: number;
   readonly bytes: number;
-  /** Lost in the analyser's ring and in the writer's, by the kernel's count. */
+  /**
+   * Lost in the analyser's ring and in the writer's, by the kernel's count. Threads that share the sessions have a ring each: a
+   * frame lost in one is missed by that part of the sessions only, so it counts as that part of a frame (rounded up).
+   */
   readonly analyserDrops: number;
   readonly writerDrops: number;
   readonly sessionsActive: number;
@@ -68,8 +71,12 @@ export interface CaptureStatus {
   readonly sessionsEvicted: number;
   readonly httpRequests: number;
   readonly malformedFrames: number;
-  /** Rows, of sessions and requests, that were not kept: there was no room for them. */
+  /** Rows, of sessions and requests, that were not kept: there was no room for them, or no time. */
   readonly rowsDropped?: number;
+  /** Threads that share the sessions. */
+  readonly analysisWorkers?: number;
+  /** All that they count, by name, of all of them together; `recordsDropped`: those of `rowsDropped` that there was no time for. */
+  readonly counters?: Readonly<Record<string, number>>;
   readonly pcapBytes: number;
   /** Unix milliseconds; null before the first frame. */
   readonly lastFrameAtMs: number | null;

@@ -11,7 +11,7 @@ export interface SensorConfig {
     readonly ageMs: number;
     /** BPF expression of frames to write; empty: all. */
     readonly filter: string;
-    /** Of each ring; the writer and the analyser have one each. */
+    /** Of each ring; the writer and each thread of the analysis have one for each port. */
     readonly ringSizeBytes: number;
   };
   readonly session: {
@@ -23,6 +23,8 @@ export interface SensorConfig {
     /** Segments that wait for the ones in front of them, of one direction and of all. */
     readonly heldDirectionBytes: number;
     readonly heldBytes: number;
+    /** Threads that share the sessions, live; 0: one for each core but one, at most 4. Each has its rings. */
+    readonly workers: number;
   };
   readonly entropy: {
     /** Of payload, each direction. */
@@ -66,6 +68,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     activeMs: MINUTE_MS,
     heldDirectionBytes: MIB,
     heldBytes: 16 * MIB,
+    workers: 0,
   },
   // past the part of a handshake that is in clear: with an offset of 256 the padding of a TLS ClientHello is in the sample
   entropy: { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256 },
@@ -93,6 +96,7 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "session.activeMs": [SECOND_MS, DAY_MS],
   "session.heldDirectionBytes": [4096, 64 * MIB],
   "session.heldBytes": [65_536, 1024 * MIB],
+  "session.workers": [0, 16],
   "entropy.sampleBytes": [64, 65_536],
   "entropy.offsetBytes": [0, 65_536],
   "entropy.leastRestBytes": [64, 65_536],

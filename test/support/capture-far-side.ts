@@ -15,9 +15,9 @@ import { writeSensorState } from "./sensor-state.ts";
 
 /**
  * Within a namespace with the pair `span0`: runs `cepa-sensor run capture` on span0 with folders of its own, sends the frames
- * of a file into span0-far, asks the role, and prints as JSON what it gave. Arguments: file, folder.
+ * of a file into span0-far, asks the role, and prints as JSON what it gave. Arguments: file, folder, threads of the analysis.
  */
-const [file = "", folder = ""] = process.argv.slice(2);
+const [file = "", folder = "", workers = "1"] = process.argv.slice(2);
 const SENSOR = join(import.meta.dirname, "../../dist/cepa-sensor");
 const signal = AbortSignal.timeout(100_000);
 const [stateFolder, runFolder, nsmFolder] = ["state", "run", "nsm"].map((name) => join(folder, name)) as [
@@ -70,7 +70,10 @@ async function rowsWhen(sql: string, least: number): Promise<readonly (readonly 
 
 await Promise.all([stateFolder, runFolder].map((path) => mkdir(path, { recursive: true })));
 const identity = await writeSensorState(stateFolder, { privateKey: "", certificate: "", authority: "" }, {});
-await writeConfig(identity.sensorId, { session: { activeMs: 1000 }, capture: { ringSizeBytes: 8 * 1024 * 1024 } });
+await writeConfig(identity.sensorId, {
+  session: { activeMs: 1000, workers: Number(workers) },
+  capture: { ringSizeBytes: 8 * 1024 * 1024 },
+});
 const startedAtMs = performance.now();
 const args = ["run", "capture", "--state", stateFolder, "--run", runFolder, "--nsm", nsmFolder];
 const role = spawn(SENSOR, args, { stdio: ["ignore", "inherit", "inherit"] });
