@@ -1,19 +1,20 @@
 import { decodeLatin1 } from "../../core/latin1.ts";
+import { HeaderFields, isDigit } from "./header-fields.ts";
 import { METHODS } from "./method.ts";
 
 /** What of a request is kept; each text is cut there. */
 const TARGET_MAX_BYTES = 8192;
-const FIELD_MAX_BYTES = 1024;
-const METHOD_MAX_BYTES = 24;
-/** Lines of a header that are looked at. */
-const LINES_MAX = 100;
+export const METHOD_MAX_BYTES = 24;
 /** Empty lines that may stand before a request line (RFC 9112, section 2.2). */
 const EMPTY_LINES_MAX = 4;
 
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
-const COLON = 0x3a;
+const SLASH = 0x2f;
+
+/** Of "HTTP/1.1". */
+const VERSION_BYTES = 8;
 
 /** "PRI * HTTP/2.0" opens HTTP/2 (RFC 9113, section 3.4), and is no request. */
 const HTTP2_PREFACE = "PRI";
@@ -46,7 +47,7 @@ export function mayBeRequest(bytes: Uint8Array, from: number, to: number): boole
 }
 
 /** A-Z, a-z, "-" and "_": methods in use have no other octets of RFC 9110's token. */
-function isMethodOctet(octet: number): boolean {
+export function isMethodOctet(octet: number): boolean {
   return (octet >= 0x41 && octet <= 0x5a) || (octet >= 0x61 && octet <= 0x7a) || octet === 0x2d || octet === 0x5f;
 }
 
@@ -54,9 +55,14 @@ function isMethodOctet(octet: number): boolean {
  * Reads the request at `from` (RFC 9112, sections 2 and 3), as far as `to` has it; undefined when none stands there. A line
  * may end with a bare LF; the target may hold spaces, as the version is looked for from the end of the line. A line
  * without a version counts with a registered method and a target that looks like one (HTTP/0.9, or a line cut off); a
- * method that isn't registered wants a version, and a path or a URI.
+ * method that isn't registered wants a version, and a path or a URI. `fields` takes what the header says, for the caller.
  */
-export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): HttpRequest | undefined {
+export function decodeHttpRequest(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  fields: HeaderFields = new HeaderFields(),
+): HttpRequest | undefined {
   if (!mayBeRequest(bytes, from, to)) return undefined;
   let start = from;
   while (bytes[start] === CR || bytes[start] === LF) start++;
@@ -66,6 +72,7 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
   let textEnd = lineEnd;
   while (textEnd > methodEnd && (bytes[textEnd - 1] === CR || bytes[textEnd - 1] === SPACE)) textEnd--;
   const versionAt = findVersion(bytes, methodEnd, textEnd);
+  if (versionAt === undefined && lineEnd === to) textEnd = withoutCutVersion(bytes, methodEnd, textEnd);
   let targetStart = methodEnd;
   while (targetStart < textEnd && bytes[targetStart] === SPACE) targetStart++;
   let targetEnd = versionAt ?? textEnd;
@@ -79,12 +86,15 @@ export function decodeHttpRequest(bytes: Uint8Array, from: number, to: number): 
       : versionAt === undefined || !/^[/*]|:\/\//.test(uri)
   )
     return undefined;
-  const fields = readFields(bytes, lineEnd + 1, to);
+  fields.read(bytes, lineEnd + 1, to);
   return {
     method,
     uri,
     version: versionAt === undefined ? null : decodeLatin1(bytes, versionAt, textEnd),
-    ...fields,
+    host: fields.host(bytes),
+    userAgent: fields.userAgent(bytes),
+    referer: fields.referer(bytes),
+    endOffset: fields.endOffset,
   };
 }
 
@@ -102,9 +112,55 @@ function find(bytes: Uint8Array, octet: number, from: number, to: number): numbe
 
 /** Offset of the "HTTP/d.d" that ends the line. */
 function findVersion(bytes: Uint8Array, from: number, to: number): number | undefined {
-  const at = to - 8;
-  if (at <= from || bytes[at - 1] !== SPACE) return undefined;
-  return /^HTTP\/\d\.\d$/i.test(decodeLatin1(bytes, at, to)) ? at : undefined;
+  const at = to - VERSION_BYTES;
+  return at > from && bytes[at - 1] === SPACE && isVersion(bytes, at) ? at : undefined;
+}
+
+/** Whether "HTTP/d.d" stands at `at`, which has eight octets behind it. */
+export function isVersion(bytes: Uint8Array, at: number): boolean {
+  return (
+    ((bytes[at] as number) | 0x20) === 0x68 &&
+    ((bytes[at + 1] as number) | 0x20) === 0x74 &&
+    ((bytes[at + 2] as number) | 0x20) === 0x74 &&
+    ((bytes[at + 3] as number) | 0x20) === 0x70 &&
+    bytes[at + 4] === 0x2f &&
+    isDigit(bytes[at + 5] as number) &&
+    bytes[at + 6] === 0x2e &&
+    isDigit(bytes[at + 7] as number)
+  );
+}
+
+/** End of the target on a line that was cut within its version. */
+function withoutCutVersion(bytes: Uint8Array, from: number, to: number): number {
+  let space = to - 1;
+  while (space > from && space > to - VERSION_BYTES && bytes[space] !== SPACE) space--;
+  if (space <= from || bytes[space] !== SPACE) return to;
+  const tail = decodeLatin1(bytes, space + 1, to).toUpperCase();
+  return /^H(?:T(?:T(?:P(?:\/(?:\d\.?)?)?)?)?)?$/.test(tail) ? space : to;
+}
+
+/**
+ * Whether a whole request line starts at `from`: a method, a target that starts like one, a version, and the end of the line.
+ * What is asked of a segment that no reassembly can vouch for, inside of a body. Allocates nothing.
+ */
+export function startsRequestLine(bytes: Uint8Array, from: number, to: number): boolean {
+  if (!mayBeRequest(bytes, from, to)) return false;
+  let at = from;
+  while (bytes[at] === CR || bytes[at] === LF) at++;
+  const methodEnd = find(bytes, SPACE, at, to);
+  const lineEnd = find(bytes, LF, methodEnd, Math.min(to, methodEnd + TARGET_MAX_BYTES));
+  if (bytes[lineEnd] !== LF || lineEnd >= to) return false;
+  let end = lineEnd;
+  while (end > methodEnd && (bytes[end - 1] === CR || bytes[end - 1] === SPACE)) end--;
+  return findVersion(bytes, methodEnd, end) !== undefined;
+}
+
+/** Whether that line's method is a registered one: asked of what stands in the middle of a body. */
+export function startsRegisteredRequestLine(bytes: Uint8Array, from: number, to: number): boolean {
+  if (!startsRequestLine(bytes, from, to)) return false;
+  let at = from;
+  while (bytes[at] === CR || bytes[at] === LF) at++;
+  return METHODS.has(decodeLatin1(bytes, at, find(bytes, SPACE, at, to)).toUpperCase());
 }
 
 /** RFC 9112, section 3.2: origin, absolute, authority and asterisk form. */
@@ -113,49 +169,24 @@ function looksLikeTarget(method: string, uri: string): boolean {
   return /^(?:\/[\x21-\xff]*|\*|[a-z][a-z0-9+.-]*:\/\/[\x21-\xff]*)$/i.test(uri);
 }
 
-function readFields(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-): Pick<HttpRequest, "host" | "userAgent" | "referer" | "endOffset"> {
-  let host: string | null = null;
-  let userAgent: string | null = null;
-  let referer: string | null = null;
-  let at = Math.min(from, to);
-  for (let i = 0; i < LINES_MAX && at < to; i++) {
-    const lineEnd = endOfLine(bytes, at, to);
-    const end = lineEnd > at && bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
-    const next = Math.min(lineEnd + 1, to);
-    if (end === at) return { host, userAgent, referer, endOffset: next };
-    const colon = find(bytes, COLON, at, end);
-    if (colon < end && isWanted(bytes, at, colon))
-      switch (decodeLatin1(bytes, at, colon).trimEnd().toLowerCase()) {
-        case "host":
-          host ??= fieldValue(bytes, colon + 1, end);
-          break;
-        case "user-agent":
-          userAgent ??= fieldValue(bytes, colon + 1, end);
-          break;
-        case "referer":
-          referer ??= fieldValue(bytes, colon + 1, end);
-          break;
-        default:
-      }
-    at = next;
+/** Octets of a body in which a request line is looked for. */
+const SEARCH_MAX_BYTES = 4096;
+
+/**
+ * Offset of the first request line between `from` and `end` that may go on up to `to`, at any place; -1 when there is none. For
+ * bodies of which two readers think differently. The method is a registered one, so that what stands before it is told apart.
+ */
+export function findRequestLine(bytes: Uint8Array, from: number, end: number, to: number): number {
+  const limit = Math.min(end, from + SEARCH_MAX_BYTES);
+  for (let space = from + 3; space < limit; space++) {
+    if (bytes[space] !== SPACE || bytes[space + 1] !== SLASH) continue;
+    let start = space;
+    while (start > from && space - start < METHOD_MAX_BYTES && isUpperCase(bytes[start - 1] as number)) start--;
+    if (METHODS.has(decodeLatin1(bytes, start, space)) && startsRequestLine(bytes, start, to)) return start;
   }
-  return { host, userAgent, referer, endOffset: at };
+  return -1;
 }
 
-/** Whether the name of a field may be one of the three, by its first letter and length: "Host", "Referer", "User-Agent". */
-function isWanted(bytes: Uint8Array, from: number, to: number): boolean {
-  const length = to - from;
-  const letter = (bytes[from] as number) | 0x20;
-  return (
-    length <= METHOD_MAX_BYTES &&
-    ((letter === 0x68 && length >= 4) || (letter === 0x72 && length >= 7) || (letter === 0x75 && length >= 10))
-  );
-}
-
-function fieldValue(bytes: Uint8Array, from: number, to: number): string {
-  return decodeLatin1(bytes, from, Math.min(to, from + FIELD_MAX_BYTES)).trim();
+function isUpperCase(octet: number): boolean {
+  return octet >= 0x41 && octet <= 0x5a;
 }

@@ -1,0 +1,355 @@
+import type { StreamReader } from "../decode/stream-reader.ts";
+import { Body } from "./body.ts";
+import { HeadBuffer } from "./head-buffer.ts";
+import { HeaderFields } from "./header-fields.ts";
+import { type HttpCounters, type HttpSink, zeroHttpCounters } from "./http-transaction.ts";
+import {
+  decodeHttpRequest,
+  findRequestLine,
+  type HttpRequest,
+  isMethodOctet,
+  METHOD_MAX_BYTES,
+  startsRegisteredRequestLine,
+  startsRequestLine,
+} from "./request.ts";
+import { looksLikeResponse, startsLikeResponse, statusAt } from "./response.ts";
+
+/** Requests of a side that wait for their responses. */
+export const PENDING_MAX = 64;
+/** What is kept of a head that comes in several chunks. */
+export const HEAD_MAX_BYTES = 32768;
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const CONTINUE_MAX = 199;
+const SWITCHING_PROTOCOLS = 101;
+const NO_CONTENT = 204;
+const NOT_MODIFIED = 304;
+/** Of "PRI * HTTP/2.0", the method (RFC 9113, section 3.4). */
+const PREFACE = [0x50, 0x52, 0x49, SPACE];
+
+/**
+ * Where a side is: before a message; in its head, of which the rest hasn't come; in its body; in a body that ends with the
+ * session; where nobody knows what the octets are.
+ */
+type Place = "start" | "head" | "body" | "untilClose" | "lost";
+
+interface PendingRequest {
+  readonly request: HttpRequest;
+  readonly timeUs: number;
+}
+
+class Side {
+  place: Place = "start";
+  readonly head = new HeadBuffer();
+  readonly body = new Body();
+  /** When the first octet of the head came. */
+  headTimeUs = 0;
+  /** Without a response so far, the oldest first. */
+  readonly pending: PendingRequest[] = [];
+}
+
+/** Whoever reads a head needs it for that long only. */
+const FIELDS = new HeaderFields();
+
+/**
+ * Requests and responses of one session (RFC 9112), whichever side sends them: each request is reported with its response's
+ * status when that comes, or without when it can't come any more. Where a message doesn't start where one should, or octets
+ * were lost, and in bodies too, a chunk that starts with a whole request line is a request: a length can lie.
+ */
+export class HttpReader implements StreamReader {
+  readonly #sides = [new Side(), new Side()] as const;
+  readonly #sink: HttpSink;
+  readonly #counters: HttpCounters;
+  readonly #tunnel: (() => StreamReader | undefined) | undefined;
+  /** Reads what follows CONNECT. */
+  #inner: StreamReader | undefined;
+  #done = false;
+  /** A message left open where its body ends: what other readers may take for requests is looked for in bodies. */
+  #ambiguous = false;
+
+  /** `tunnel` makes what reads the octets that follow a CONNECT. */
+  constructor(sink: HttpSink, counters: HttpCounters = zeroHttpCounters(), tunnel?: () => StreamReader | undefined) {
+    this.#sink = sink;
+    this.#counters = counters;
+    this.#tunnel = tunnel;
+  }
+
+  get done(): boolean {
+    return this.#inner === undefined ? this.#done : this.#inner.done;
+  }
+
+  data(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (this.#inner !== undefined) this.#inner.data(side, bytes, from, to, timeUs);
+    else if (!this.#done) this.#read(side, bytes, from, to, timeUs);
+  }
+
+  gap(side: number, count: number): void {
+    if (this.#inner !== undefined) this.#inner.gap(side, count);
+    else if (!this.#done) this.#lose(side, count);
+  }
+
+  end(): void {
+    for (let side = 0; side < 2; side++) {
+      this.#giveUpHead(side);
+      this.#flush(side);
+    }
+    this.#inner?.end();
+    this.#done = true;
+  }
+
+  #side(side: number): Side {
+    return side === 0 ? this.#sides[0] : this.#sides[1];
+  }
+
+  #read(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    const own = this.#side(side);
+    if (own.place !== "start") this.#lookAtChunk(side, own, bytes, from, to);
+    let at = from;
+    while (at < to && this.#inner === undefined && !this.#done)
+      switch (own.place) {
+        case "start":
+          at = this.#start(side, own, bytes, at, to, timeUs);
+          break;
+        case "head":
+          at = this.#head(side, own, bytes, at, to);
+          break;
+        case "body":
+          at = this.#body(own, bytes, at, to, timeUs);
+          break;
+        default:
+          at = to;
+      }
+    if (at < to && this.#inner !== undefined) this.#inner.data(side, bytes, at, to, timeUs);
+  }
+
+  /** A chunk that starts a message where none is due. */
+  #lookAtChunk(side: number, own: Side, bytes: Uint8Array, from: number, to: number): void {
+    const { head } = own;
+    if (own.place === "head" && head.bytes[head.length - 1] !== LF) return;
+    const startsRequest =
+      own.place === "body" ? startsRegisteredRequestLine(bytes, from, to) : startsRequestLine(bytes, from, to);
+    if (startsRequest) this.#giveUpHead(side);
+    else if (own.place === "head" || this.#side(1 - side).pending.length === 0 || !looksLikeResponse(bytes, from, to))
+      return;
+    own.place = "start";
+  }
+
+  #start(side: number, own: Side, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
+    let at = from;
+    while (at < to && (bytes[at] === CR || bytes[at] === LF)) at++;
+    if (at === to) return to;
+    if (!mayStartMessage(bytes, at, to)) {
+      if (this.#startsTunnel(side)) return at;
+      own.place = "lost";
+      return to;
+    }
+    own.headTimeUs = timeUs;
+    const end = this.#message(side, own, bytes, at, to);
+    if (end >= 0) return end;
+    own.place = "head";
+    return this.#head(side, own, bytes, at, to);
+  }
+
+  /** Octets of a head that comes in parts. */
+  #head(side: number, own: Side, bytes: Uint8Array, from: number, to: number): number {
+    const { head } = own;
+    const before = head.length;
+    head.append(bytes, from, to, HEAD_MAX_BYTES);
+    const isFull = head.length === HEAD_MAX_BYTES && head.end === 0;
+    if (head.end === 0 && !isFull && (head.lineEnd === 0 || before >= head.lineEnd)) return to;
+    if (isFull) this.#counters.httpHeadsCut++;
+    const part = head.bytes;
+    const length = head.end > 0 ? head.end : head.length;
+    own.place = "start";
+    const end = this.#message(side, own, part, 0, length, isFull);
+    if (end < 0) {
+      own.place = "head";
+      return to;
+    }
+    head.clear();
+    if (isFull && this.#inner === undefined) own.place = "lost";
+    return own.place === "lost" ? to : from + Math.max(0, end - before);
+  }
+
+  /**
+   * The head at `from`; gives the offset behind it, or -1 when the rest of it must come first. `cut`: it won't come.
+   */
+  #message(side: number, own: Side, bytes: Uint8Array, from: number, to: number, cut = false): number {
+    if (startsLikeResponse(bytes, from, to)) return this.#responseAt(side, own, bytes, from, to, cut);
+    let line = from;
+    while (line < to && bytes[line] !== LF) line++;
+    if (line === to && !cut) return -1;
+    const request = decodeHttpRequest(bytes, from, to, FIELDS);
+    if (request === undefined) {
+      if (PREFACE.every((octet, i) => bytes[from + i] === octet)) this.#done = true;
+      own.place = "lost";
+      return to;
+    }
+    if (request.version !== null && !FIELDS.complete && !cut) return -1;
+    this.#request(side, own, request);
+    return request.endOffset;
+  }
+
+  #request(side: number, own: Side, request: HttpRequest): void {
+    this.#remember(own, side, { request, timeUs: own.headTimeUs });
+    this.#ambiguous ||= FIELDS.ambiguous;
+    this.#beginBody(own, request.version === null ? "none" : "request");
+  }
+
+  #remember(own: Side, side: number, pending: PendingRequest): void {
+    own.pending.push(pending);
+    if (own.pending.length <= PENDING_MAX) return;
+    this.#counters.httpPendingDropped++;
+    this.#report(side, own.pending.shift(), null);
+  }
+
+  #responseAt(side: number, own: Side, bytes: Uint8Array, from: number, to: number, cut: boolean): number {
+    let line = from;
+    while (line < to && bytes[line] !== LF) line++;
+    if (line === to && !cut) return -1;
+    const status = statusAt(bytes, from, to);
+    if (status === 0) {
+      own.place = "lost";
+      return to;
+    }
+    FIELDS.read(bytes, line + 1, to);
+    if (!FIELDS.complete && !cut) return -1;
+    this.#response(side, own, status);
+    return FIELDS.endOffset;
+  }
+
+  #response(side: number, own: Side, status: number): void {
+    const { contentLength, chunked } = FIELDS;
+    own.place = "start";
+    if (status <= CONTINUE_MAX && status !== SWITCHING_PROTOCOLS) return;
+    const client = this.#side(1 - side);
+    if (client.pending.length === 0 && client.head.lineEnd > 0) this.#giveUpHead(1 - side);
+    const pending = client.pending.shift();
+    this.#report(1 - side, pending, status);
+    if (status === SWITCHING_PROTOCOLS) {
+      this.#done = true; // what follows isn't HTTP/1
+      return;
+    }
+    const method = pending?.request.method.toUpperCase();
+    if (method === "CONNECT" && status < 300) this.#openTunnel();
+    else if (method === "HEAD" || status === NO_CONTENT || status === NOT_MODIFIED) this.#beginBody(own, "none");
+    else {
+      FIELDS.contentLength = contentLength; // reading the request's head may have come between
+      FIELDS.chunked = chunked;
+      this.#beginBody(own, "response");
+    }
+  }
+
+  /** RFC 9112, section 6.3. */
+  #beginBody(own: Side, of: "none" | "request" | "response"): void {
+    own.place = "body";
+    if (of !== "none" && FIELDS.chunked) own.body.beginChunks();
+    else if (of !== "none" && FIELDS.contentLength >= 0) own.body.beginLength(FIELDS.contentLength);
+    else if (of === "response") own.place = "untilClose";
+    else own.body.beginLength(0);
+    if (own.place === "body" && own.body.over) own.place = "start";
+  }
+
+  #body(own: Side, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
+    const { body } = own;
+    const at = body.skip(bytes, from, to);
+    if (this.#ambiguous && own.pending.length > 0) {
+      const request = findRequestLine(bytes, from, at, to);
+      if (request >= 0) {
+        own.headTimeUs = timeUs;
+        own.place = "start";
+        return request;
+      }
+    }
+    if (body.over) own.place = "start";
+    else if (body.lost) {
+      own.place = startsRequestLine(bytes, at, to) ? "start" : "lost";
+    }
+    return at;
+  }
+
+  #lose(side: number, count: number): void {
+    const own = this.#side(side);
+    switch (own.place) {
+      case "body":
+        own.body.gap(count);
+        if (own.body.over) own.place = "start";
+        if (!own.body.lost) return;
+        break;
+      case "untilClose":
+        return;
+      case "head":
+        this.#giveUpHead(side);
+        break;
+      default:
+    }
+    own.place = "lost";
+    this.#flush(1 - side); // responses may have been lost
+  }
+
+  /** The rest of a head won't come: what there is of a request is reported. */
+  #giveUpHead(side: number): void {
+    const own = this.#side(side);
+    if (own.place !== "head") return;
+    const { head } = own;
+    own.place = "lost";
+    const request = decodeHttpRequest(head.bytes, 0, head.length, FIELDS);
+    if (request !== undefined) this.#remember(own, side, { request, timeUs: own.headTimeUs });
+    else if (looksLikeResponse(head.bytes, 0, head.length)) {
+      FIELDS.read(head.bytes, head.lineEnd, head.length);
+      this.#response(side, own, statusAt(head.bytes, 0, head.length));
+      own.place = "lost";
+    }
+    head.clear();
+  }
+
+  #flush(side: number): void {
+    const { pending } = this.#side(side);
+    for (const one of pending) this.#report(side, one, null);
+    pending.length = 0;
+  }
+
+  #report(side: number, pending: PendingRequest | undefined, status: number | null): void {
+    if (pending === undefined) return;
+    const { method, uri, version, host, userAgent, referer, endOffset } = pending.request;
+    this.#sink({
+      method,
+      uri,
+      version,
+      host,
+      userAgent,
+      referer,
+      endOffset,
+      side,
+      timeUs: pending.timeUs,
+      status,
+    });
+  }
+
+  /** A client that goes on without HTTP after CONNECT: the response wasn't seen. */
+  #startsTunnel(side: number): boolean {
+    const { pending } = this.#side(side);
+    if (pending.at(-1)?.request.method.toUpperCase() !== "CONNECT" || this.#tunnel === undefined) return false;
+    this.#flush(side);
+    this.#openTunnel();
+    return true;
+  }
+
+  #openTunnel(): void {
+    this.#flush(0);
+    this.#flush(1);
+    this.#inner = this.#tunnel?.();
+    if (this.#inner === undefined) for (const side of this.#sides) side.place = "lost";
+  }
+}
+
+/** Whether a request or a response may start at `from`, as far as the octets go. */
+export function mayStartMessage(bytes: Uint8Array, from: number, to: number): boolean {
+  if (startsLikeResponse(bytes, from, to)) return true;
+  const limit = Math.min(to, from + METHOD_MAX_BYTES);
+  let at = from;
+  while (at < limit && isMethodOctet(bytes[at] as number)) at++;
+  return at === to ? at > from : at - from >= 3 && bytes[at] === SPACE;
+}

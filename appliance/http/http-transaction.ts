@@ -1,0 +1,23 @@
+import type { HttpRequest } from "./request.ts";
+
+/** A request, who sent it and when its first octet came, and the status of its response; null when none could be matched. */
+export interface HttpTransaction extends HttpRequest {
+  readonly side: number;
+  /** Unix microseconds. */
+  readonly timeUs: number;
+  readonly status: number | null;
+}
+
+export type HttpSink = (transaction: HttpTransaction) => void;
+
+/** What the limits of the readers dropped; one object for all of them. */
+export interface HttpCounters {
+  /** Requests reported without a status because too many waited for theirs. */
+  httpPendingDropped: number;
+  /** Headers longer than what is kept of one: their requests are reported with what was read. */
+  httpHeadsCut: number;
+}
+
+export function zeroHttpCounters(): HttpCounters {
+  return { httpPendingDropped: 0, httpHeadsCut: 0 };
+}
