@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Protocol } from "../../../../appliance/entropy/protocol.ts";
 import {
   FORMAT_COMPRESSED,
   FORMAT_NONE,
@@ -33,7 +34,7 @@ for (const [expected, name, ipProtocol, source, destination, payload] of [
   ["WireGuard", "an initiation", UDP, 1, 2, `01000000${"ab".repeat(144)}`],
   [undefined, "an initiation of another length", UDP, 1, 2, `01000000${"ab".repeat(143)}`],
   ["IKE", "IKE_SA_INIT", UDP, 500, 500, `${"01".repeat(16)}21202208${"00000000"}0000001c`],
-  ["ESP", "in UDP", UDP, 4500, 4500, "0102030400000001aabbccddeeff0011"],
+  ["ESP", "in UDP", UDP, 4500, 4500, "0102030400000001aabbccddeeff00112233445566778899"],
   ["IKE", "in UDP port 4500", UDP, 4500, 4500, `00000000${"01".repeat(16)}21202208${"00000000"}0000001c`],
   ["OpenVPN", "a hard reset", UDP, 40_000, 1194, "3801020304050607080000000000"],
   ["DNS", "a query", UDP, 40_000, 53, "123401000001000000000000"],
@@ -64,8 +65,8 @@ for (const [expected, name, payload] of [
 ] as const)
   test(`recogniseFormat: ${name}`, () => assert.equal(recogniseFormat(payload, 0, payload.length), expected));
 
-const TLS = { name: "TLS", encrypts: true };
-const HTTP = { name: "HTTP", encrypts: false };
+const TLS: Protocol = { name: "TLS", encrypts: true, content: "encrypted" };
+const HTTP: Protocol = { name: "HTTP", encrypts: false, content: "plain" };
 
 for (const [name, expected, randomness, entropy, format, protocol] of [
   ["as flat as random, unknown", "encrypted", 0.9, 7.99, FORMAT_NONE, undefined],
