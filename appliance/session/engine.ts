@@ -1,14 +1,18 @@
 import type { SensorConfig } from "../../core/contract/sensor-config.ts";
-import { decodeFrame, layerOfLinkType } from "../decode/frame.ts";
+import { Defragmenter } from "../decode/defragmenter.ts";
+import { decodeExpired, decodeFrame, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
-import { PROTOCOL_HTTP, PROTOCOL_NONE, recogniseProtocol } from "../entropy/recognise-protocol.ts";
+import { PROTOCOL_HTTP, PROTOCOL_NONE, PROTOCOL_TLS, recogniseProtocol } from "../entropy/recognise-protocol.ts";
+import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import type { HttpTransaction } from "../http/http-transaction.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
 import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
 import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
 import { openerByFlags, senderOpened } from "./opener.ts";
 import type { AlarmRecord, HandshakeRecord, HttpRecord, SessionRecord } from "./record.ts";
-import { renderHttp, renderSession } from "./render.ts";
+import { renderHandshake, renderHttp, renderSession } from "./render.ts";
 import { Sampler } from "./sampler.ts";
+import { type ReadersTarget, SessionReaders } from "./session-readers.ts";
 import {
   BYTES,
   CHUNKS,
@@ -73,8 +77,10 @@ const MICROSECONDS = 1_000_000;
 const CLOSED_LINGER_MS = 10_000;
 /** Segments or datagrams of a direction in which its protocol is looked for. */
 const CHUNKS_MAX = 8;
-/** Requests that are read out of one segment. */
-const PIPELINED_MAX = 100;
+/** Datagrams of which fragments are missing. */
+const FRAGMENTED_DATAGRAMS_MAX = 2048;
+const FRAGMENTS_BYTES = 8 * 1024 * 1024;
+const FRAGMENTS_TIMEOUT_SECONDS = 30;
 /** The clock was set back by more than this. */
 const CLOCK_BACK_SECONDS = 60;
 /** Times beyond 2106 are garbage. */
@@ -85,7 +91,7 @@ const TIME_MAX_SECONDS = 0xffff_ffff;
  * packet and its five-tuple are reused, sessions are rows of typed arrays, and a record becomes an object when it leaves.
  * Time is that of the frames; it never goes back except in `advance`.
  */
-export class Engine implements StreamTarget {
+export class Engine implements StreamTarget, ReadersTarget {
   readonly counters: EngineCounters = zeroCounters();
   readonly #config: EngineConfig["session"];
   readonly #sink: EngineSink;
@@ -93,10 +99,12 @@ export class Engine implements StreamTarget {
   readonly #firstId: number;
   readonly #idStride: number;
   readonly #share: Share;
-  readonly #packet = new Packet();
+  readonly #defragmenter: Defragmenter;
+  readonly #packet: Packet;
   readonly #tuple = new FiveTuple();
   readonly #table: SessionTable;
   readonly #streams: TcpStreams;
+  readonly #readers: SessionReaders;
   readonly #sampler: Sampler;
   readonly #timers: TimerWheel;
   readonly #look: (row: number) => void;
@@ -112,9 +120,19 @@ export class Engine implements StreamTarget {
     this.#firstId = options.firstId;
     this.#idStride = options.idStride ?? 1;
     this.#share = options.share ?? { index: 0, count: 1 };
+    this.#defragmenter = new Defragmenter(
+      {
+        maxBytes: FRAGMENTS_BYTES,
+        maxDatagrams: FRAGMENTED_DATAGRAMS_MAX,
+        timeoutSeconds: FRAGMENTS_TIMEOUT_SECONDS,
+      },
+      options.seed,
+    );
+    this.#packet = new Packet(this.#defragmenter);
     this.#table = new SessionTable(maxSessions, options.seed);
     const { heldDirectionBytes: directionBytes, heldBytes: totalBytes } = config.session;
     this.#streams = new TcpStreams(this.#table, { directionBytes, totalBytes }, this, this.counters);
+    this.#readers = new SessionReaders(maxSessions + 1, this);
     this.#sampler = new Sampler(config.entropy, maxSessions + 1);
     this.#timers = new TimerWheel(maxSessions + 1);
     this.#look = (row) => this.#lookAt(row);
@@ -147,16 +165,14 @@ export class Engine implements StreamTarget {
       counters.unknownLinkType++;
       return;
     }
+    this.#defragmenter.nowUs = this.#now;
     packet.reset(block, offsetBytes, capturedBytes, originalBytes, vlan);
     decodeFrame(packet, layer);
     if (packet.truncated) counters.truncated++;
     if (packet.malformed) counters.malformed++;
-    if (packet.ipVersion === 0) {
-      counters.notIp++;
-      return;
-    }
-    if (packet.laterFragment) counters.fragments++;
-    this.#track();
+    if (packet.ipVersion === 0) counters.notIp++;
+    else if (!packet.waitsForFragments) this.#track();
+    this.#trackExpired();
   }
 
   /** Reports and forgets what is over by `nowMs` (Unix); call it about once a second when no frames come. */
@@ -168,6 +184,8 @@ export class Engine implements StreamTarget {
 
   /** Reports all sessions as final, in the order of their ids. */
   finish(): void {
+    this.#defragmenter.finish();
+    this.#trackExpired();
     const rows: number[] = [];
     for (let row = this.#timers.first(); row !== NO_ROW; row = this.#timers.first()) {
       this.#timers.take(row);
@@ -180,16 +198,49 @@ export class Engine implements StreamTarget {
 
   /** Called by the streams: octets of a side, in order. */
   deliver(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
-    if (mayBeRequest(bytes, from, to)) this.#requests(row, side, bytes, from, to, timeUs);
+    this.#readers.data(row, side, bytes, from, to, timeUs);
     this.#payload(row, side, bytes, from, to);
   }
 
   /** Called by the streams. */
-  gap(_row: number, _side: number, _count: number): void {}
+  gap(row: number, side: number, count: number): void {
+    this.#readers.gap(row, side, count);
+  }
 
   /** Called by the streams: a segment from before the session's first. */
   stray(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
-    if (mayBeRequest(bytes, from, to)) this.#requests(row, side, bytes, from, to, timeUs);
+    if (!mayBeRequest(bytes, from, to)) return;
+    const request = decodeHttpRequest(bytes, from, to);
+    if (request !== undefined) this.http(row, { ...request, side, timeUs, status: null });
+  }
+
+  /** Called by the readers. */
+  http(row: number, transaction: HttpTransaction): void {
+    this.#table.words[row * ROW_WORDS + PROTOCOL] = PROTOCOL_HTTP;
+    this.counters.httpRequests++;
+    this.#sink.http(renderHttp(this.#table, row, transaction));
+  }
+
+  /** Called by the readers. */
+  handshake(row: number, facts: HandshakeFacts): void {
+    this.#table.words[row * ROW_WORDS + PROTOCOL] = PROTOCOL_TLS;
+    this.counters.handshakes++;
+    this.#sink.handshake(renderHandshake(this.#table, row, facts));
+  }
+
+  /** Datagrams of which not all fragments came, each as what its first fragment says. */
+  #trackExpired(): void {
+    while (decodeExpired(this.#packet)) {
+      if (this.#packet.waitsForFragments || this.#packet.ipVersion === 0) continue;
+      this.#now = this.#defragmenter.expiredAtUs;
+      this.#track();
+    }
+    const { counters } = this.#defragmenter;
+    this.counters.fragments = counters.fragments;
+    this.counters.datagramsReassembled = counters.datagramsReassembled;
+    this.counters.datagramsTimedOut = counters.datagramsTimedOut;
+    this.counters.datagramsEvicted = counters.datagramsEvicted;
+    this.counters.fragmentOverlaps = counters.overlaps;
   }
 
   #track(): void {
@@ -212,7 +263,7 @@ export class Engine implements StreamTarget {
     const base = row * ROW_NUMBERS;
     const packets = base + PACKETS + side;
     const bytes = base + BYTES + side;
-    numbers[packets] = (numbers[packets] as number) + 1;
+    numbers[packets] = (numbers[packets] as number) + packet.fragmentCount;
     numbers[bytes] = (numbers[bytes] as number) + packet.ipBytes;
     if (this.#now > (numbers[base + END] as number)) numbers[base + END] = this.#now;
     else if (this.#now < (numbers[base + START] as number)) numbers[base + START] = this.#now; // frames out of order
@@ -314,21 +365,8 @@ export class Engine implements StreamTarget {
           keyPort(words, base, 1 - side),
         );
     }
-    this.#sampler.add(2 * row + side, bytes, from, to);
+    this.#sampler.add(2 * row + side, bytes, from, to, words[base + PROTOCOL]);
     this.counters.samplesSkipped = this.#sampler.skipped;
-  }
-
-  /** Requests at the start of a segment, and what is pipelined behind them. */
-  #requests(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
-    let at = from;
-    for (let i = 0; i < PIPELINED_MAX; i++) {
-      const request = decodeHttpRequest(bytes, at, to);
-      if (request === undefined) return;
-      this.#table.words[row * ROW_WORDS + PROTOCOL] = PROTOCOL_HTTP;
-      this.counters.httpRequests++;
-      this.#sink.http(renderHttp(this.#table, row, side, timeUs, request));
-      at = request.endOffset;
-    }
   }
 
   /** Second at which the row is to be looked at: when it has been idle for long enough, or is to be reported. */
@@ -368,6 +406,7 @@ export class Engine implements StreamTarget {
   /** Reports a row, that is out of the wheel, as final and frees it. */
   #forget(row: number): void {
     this.#streams.end(row);
+    this.#readers.end(row);
     const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
     this.#sampler.clear(row);
     this.#table.remove(row);

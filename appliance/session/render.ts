@@ -1,8 +1,9 @@
 import { PROTOCOLS } from "../entropy/recognise-protocol.ts";
 import { judge, type Verdict } from "../entropy/verdict.ts";
-import type { HttpRequest } from "../http/request.ts";
+import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import type { HttpTransaction } from "../http/http-transaction.ts";
 import { keyAddress, keyPort, keyProtocol } from "./five-tuple.ts";
-import type { HttpRecord, SessionRecord } from "./record.ts";
+import type { HandshakeRecord, HttpRecord, SessionRecord } from "./record.ts";
 import type { Sampler } from "./sampler.ts";
 import {
   BYTES,
@@ -68,31 +69,59 @@ export function renderSession(table: SessionTable, sampler: Sampler, row: number
   };
 }
 
-/** A request that `side` of a row sent at `time` (Unix microseconds). */
-export function renderHttp(
-  table: SessionTable,
-  row: number,
-  side: number,
-  time: number,
-  request: HttpRequest,
-): HttpRecord {
+/** A request of a row, with the status of its response. */
+export function renderHttp(table: SessionTable, row: number, transaction: HttpTransaction): HttpRecord {
   const { words, numbers } = table;
   const base = row * ROW_WORDS;
+  const { side } = transaction;
   return {
     type: "http",
-    ts: time / MICROSECONDS,
+    ts: transaction.timeUs / MICROSECONDS,
     session_id: numbers[row * ROW_NUMBERS + ID] as number,
     src_ip: keyAddress(words, base, side),
     src_port: keyPort(words, base, side),
     dst_ip: keyAddress(words, base, 1 - side),
     dst_port: keyPort(words, base, 1 - side),
-    method: request.method,
-    uri: request.uri,
-    host: request.host,
-    version: request.version,
-    user_agent: request.userAgent,
-    referer: request.referer,
-    status: null,
+    method: transaction.method,
+    uri: transaction.uri,
+    host: transaction.host,
+    version: transaction.version,
+    user_agent: transaction.userAgent,
+    referer: transaction.referer,
+    status: transaction.status,
+  };
+}
+
+/** A handshake of a row. */
+export function renderHandshake(table: SessionTable, row: number, facts: HandshakeFacts): HandshakeRecord {
+  const { words, numbers } = table;
+  const base = row * ROW_WORDS;
+  const side = facts.clientSide;
+  return {
+    type: "handshake",
+    ts: facts.timeUs / MICROSECONDS,
+    session_id: numbers[row * ROW_NUMBERS + ID] as number,
+    proto: keyProtocol(words, base),
+    src_ip: keyAddress(words, base, side),
+    src_port: keyPort(words, base, side),
+    dst_ip: keyAddress(words, base, 1 - side),
+    dst_port: keyPort(words, base, 1 - side),
+    protocol: facts.protocol,
+    sni: facts.sni,
+    alpn: facts.alpn,
+    ja4: facts.ja4,
+    version: facts.version,
+    cipher: facts.cipher,
+    cert_subject: facts.certSubject,
+    cert_issuer: facts.certIssuer,
+    cert_serial: facts.certSerial,
+    cert_sha256: facts.certSha256,
+    cert_not_after: facts.certNotAfter,
+    client_cert_serial: facts.clientCertSerial,
+    client_banner: facts.clientBanner,
+    server_banner: facts.serverBanner,
+    hassh: facts.hassh,
+    hassh_server: facts.hasshServer,
   };
 }
 

@@ -49,4 +49,46 @@ create table if not exists http (
   referer text,
   status integer
 ) strict;
+create table if not exists handshakes (
+  ts real not null,
+  session_id integer not null,
+  proto integer not null,
+  src_ip text not null,
+  src_port integer not null,
+  dst_ip text not null,
+  dst_port integer not null,
+  protocol text not null,
+  sni text,
+  alpn text,
+  ja4 text,
+  version text,
+  cipher text,
+  cert_subject text,
+  cert_issuer text,
+  cert_serial text,
+  cert_sha256 text,
+  cert_not_after real,
+  client_cert_serial text,
+  client_banner text,
+  server_banner text,
+  hassh text,
+  hassh_server text
+) strict;
+create table if not exists alarms (
+  ts real not null,
+  session_id integer not null,
+  proto integer not null,
+  src_ip text not null,
+  src_port integer not null,
+  dst_ip text not null,
+  dst_port integer not null,
+  alarm text not null,
+  direction text not null,
+  protocol text,
+  payload_bytes integer not null,
+  entropy real,
+  lower real,
+  upper real,
+  p_encrypted real
+) strict;
 `;

@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Day, dayFileName, dayOfSeconds, listDays } from "./day-files.ts";
 import type { EngineSink } from "./engine.ts";
-import { HTTP_COLUMNS, type HttpRecord, SESSION_COLUMNS, type SessionRecord } from "./record.ts";
+import {
+  ALARM_COLUMNS,
+  type AlarmRecord,
+  HANDSHAKE_COLUMNS,
+  type HandshakeRecord,
+  HTTP_COLUMNS,
+  type HttpRecord,
+  SESSION_COLUMNS,
+  type SessionRecord,
+} from "./record.ts";
 import { SCHEMA } from "./store-schema.ts";
 
 /** Rows of one transaction at most; `flush` ends it sooner. */
@@ -15,6 +24,8 @@ interface OpenDay {
   readonly database: DatabaseSync;
   readonly putSession: StatementSync;
   readonly putHttp: StatementSync;
+  readonly putHandshake: StatementSync;
+  readonly putAlarm: StatementSync;
   inTransaction: boolean;
   /** Rows of the transaction. */
   pending: number;
@@ -54,6 +65,16 @@ export class SessionStore implements EngineSink {
   http(record: HttpRecord): void {
     const values = HTTP_COLUMNS.map((column) => record[column]);
     this.#write(record.ts, (day) => day.putHttp.run(...values));
+  }
+
+  handshake(record: HandshakeRecord): void {
+    const values = HANDSHAKE_COLUMNS.map((column) => record[column]);
+    this.#write(record.ts, (day) => day.putHandshake.run(...values));
+  }
+
+  alarm(record: AlarmRecord): void {
+    const values = ALARM_COLUMNS.map((column) => record[column]);
+    this.#write(record.ts, (day) => day.putAlarm.run(...values));
   }
 
   /** Commits what was written; to be called about once a second. */
@@ -132,6 +153,8 @@ export class SessionStore implements EngineSink {
       database,
       putSession: database.prepare(insertInto("sessions", SESSION_COLUMNS)),
       putHttp: database.prepare(insertInto("http", HTTP_COLUMNS)),
+      putHandshake: database.prepare(insertInto("handshakes", HANDSHAKE_COLUMNS)),
+      putAlarm: database.prepare(insertInto("alarms", ALARM_COLUMNS)),
       inTransaction: false,
       pending: 0,
     };

@@ -213,10 +213,38 @@ test("Engine: a request is reported once, and pipelined ones each", () => {
   h.feed(tcpPacket({ ...CLIENT, sequence: 1, payload: REQUEST }));
   h.feed(tcpPacket({ ...CLIENT, sequence: 1, payload: REQUEST }));
   h.feed(tcpPacket({ ...CLIENT, sequence: 1 + REQUEST.length, payload: two }));
+  h.engine.finish();
   assert.deepEqual(
     h.requests.map(({ uri }) => uri),
     ["/x", "/x", "/y"],
   );
+});
+
+test("Engine: requests and responses split over segments in any order, each with its status", () => {
+  const h = harness();
+  const request = `${REQUEST}POST /y HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc`;
+  const response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+  const random = new SeededRandom(7);
+  for (const [ends, first, text] of [
+    [CLIENT, 1000, request],
+    [SERVER, 0xffff_fff0, response],
+  ] as const) {
+    h.feed(tcpPacket({ ...ends, flags: ends === CLIENT ? SYN : SYN | ACK, sequence: first - 1 }));
+    const segments = Array.from({ length: Math.ceil(text.length / 7) }, (_, i) => i * 7);
+    segments.sort(() => (random.below(2) === 0 ? -1 : 1));
+    for (const at of segments)
+      h.feed(tcpPacket({ ...ends, sequence: (first + at) >>> 0, payload: text.slice(at, at + 9) }));
+  }
+  h.engine.finish();
+  assert.deepEqual(
+    h.requests.map(({ method, uri, status }) => [method, uri, status]),
+    [
+      ["GET", "/x", 200],
+      ["POST", "/y", 404],
+    ],
+  );
+  assert.equal(h.engine.counters.gapBytes, 0);
+  assert.ok(h.engine.counters.segmentsHeld > 0);
 });
 
 test("Engine: idle sessions end, each kind in its time", () => {

@@ -1,0 +1,126 @@
+import type { StreamReader } from "../decode/stream-reader.ts";
+import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import { zeroTlsCounters } from "../handshake/tls-counters.ts";
+import { TlsReader } from "../handshake/tls-reader.ts";
+import { looksLikeClientHello, looksLikeTls } from "../handshake/tls-record.ts";
+import { HttpReader } from "../http/http-reader.ts";
+import { type HttpTransaction, zeroHttpCounters } from "../http/http-transaction.ts";
+import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
+import { looksLikeResponse } from "../http/response.ts";
+
+/** Who is told what was read of a session. */
+export interface ReadersTarget {
+  http(row: number, transaction: HttpTransaction): void;
+  handshake(row: number, facts: HandshakeFacts): void;
+}
+
+/** TLS, ChangeCipherSpec to application data: RFC 8446, section 5.1. */
+const TLS_RECORD_LEAST = 20;
+const TLS_RECORD_MOST = 23;
+
+/**
+ * What reads the streams of each TCP session, by row: chosen by the first octets that say what they are, at the start of any
+ * segment. TLS may begin in the middle of anything: after STARTTLS, behind a proxy.
+ */
+export class SessionReaders {
+  readonly httpCounters = zeroHttpCounters();
+  readonly tlsCounters = zeroTlsCounters();
+  readonly #target: ReadersTarget;
+  readonly #readers: (StreamReader | undefined)[];
+  /** Rows whose reader has come to its end. */
+  readonly #isRead: Uint8Array;
+
+  constructor(rows: number, target: ReadersTarget) {
+    this.#target = target;
+    this.#readers = new Array(rows).fill(undefined);
+    this.#isRead = new Uint8Array(rows);
+  }
+
+  data(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (this.#isRead[row] === 1) return;
+    let reader = this.#readers[row];
+    if (reader === undefined || startsTlsWithin(reader, bytes, from, to)) {
+      const chosen = this.#choose(row, bytes, from, to);
+      if (chosen === undefined) return;
+      reader?.end();
+      reader = chosen;
+      this.#readers[row] = chosen;
+    }
+    reader.data(side, bytes, from, to, timeUs);
+    if (reader.done) this.#let(row, reader);
+  }
+
+  gap(row: number, side: number, count: number): void {
+    const reader = this.#readers[row];
+    if (reader === undefined) return;
+    reader.gap(side, count);
+    if (reader.done) this.#let(row, reader);
+  }
+
+  /** The session is over; the row is free for another. */
+  end(row: number): void {
+    this.#readers[row]?.end();
+    this.#readers[row] = undefined;
+    this.#isRead[row] = 0;
+  }
+
+  #let(row: number, reader: StreamReader): void {
+    reader.end();
+    this.#readers[row] = undefined;
+    this.#isRead[row] = 1;
+  }
+
+  #choose(row: number, bytes: Uint8Array, from: number, to: number): StreamReader | undefined {
+    if (startsTls(bytes, from, to))
+      return new TlsReader((facts) => this.#target.handshake(row, facts), this.tlsCounters);
+    if (startsHttp(bytes, from, to))
+      return new HttpReader(
+        (transaction) => this.#target.http(row, transaction),
+        this.httpCounters,
+        () => new TunnelReader((b, f, t) => this.#choose(row, b, f, t)),
+      );
+    return undefined;
+  }
+}
+
+/** What follows a CONNECT, of whatever kind it turns out to be. */
+class TunnelReader implements StreamReader {
+  readonly #choose: (bytes: Uint8Array, from: number, to: number) => StreamReader | undefined;
+  #inner: StreamReader | undefined;
+
+  constructor(choose: (bytes: Uint8Array, from: number, to: number) => StreamReader | undefined) {
+    this.#choose = choose;
+  }
+
+  get done(): boolean {
+    return this.#inner?.done === true;
+  }
+
+  data(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    this.#inner ??= this.#choose(bytes, from, to);
+    this.#inner?.data(side, bytes, from, to, timeUs);
+  }
+
+  gap(side: number, count: number): void {
+    this.#inner?.gap(side, count);
+  }
+
+  end(): void {
+    this.#inner?.end();
+  }
+}
+
+function startsTls(bytes: Uint8Array, from: number, to: number): boolean {
+  const first = bytes[from] as number;
+  if (first >= TLS_RECORD_LEAST && first <= TLS_RECORD_MOST) return looksLikeTls(bytes, from, to);
+  return first >= 0x80 && looksLikeClientHello(bytes, from, to); // in the form of SSL 2.0
+}
+
+function startsTlsWithin(reader: StreamReader, bytes: Uint8Array, from: number, to: number): boolean {
+  return bytes[from] === 22 && !(reader instanceof TlsReader) && looksLikeClientHello(bytes, from, to);
+}
+
+function startsHttp(bytes: Uint8Array, from: number, to: number): boolean {
+  if (looksLikeResponse(bytes, from, to)) return true;
+  return mayBeRequest(bytes, from, to) && decodeHttpRequest(bytes, from, to) !== undefined;
+}
