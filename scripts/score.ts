@@ -10,9 +10,16 @@ import { parseArgs } from "node:util";
 const PROJECT = join(import.meta.dirname, "..");
 const SCORES = join(PROJECT, "../shared/score");
 
+const CAPTURES = join(PROJECT, "../shared/captures");
 const MEASURES: readonly (readonly string[])[] = [
-  ["http.mjs", "--min-recall", "0.85"],
-  ["entropy.mjs", "--min-flat-auc", "0.92"],
+  ["http.mjs", "--min-recall", "0.995"],
+  [
+    "entropy.mjs",
+    ...["--min-flat-auc", "0.92", "--min-auc", "0.997", "--min-tpr", "0.96"],
+    ...["--min-own-auc", "0.985", "--min-labels", "0.95"],
+  ],
+  ["handshake.mjs", "--captures", join(CAPTURES, "http-dev"), "--min-recall", "0.98"],
+  ["handshake.mjs", "--captures", join(CAPTURES, "enc-dev"), "--min-recall", "0.76"],
 ];
 
 const { values } = parseArgs({ options: { sensor: { type: "string", default: join(PROJECT, "dist/cepa-sensor") } } });
