@@ -92,5 +92,6 @@ export function codeOf(name: ProtocolName): number {
 export const PROTOCOL_NONE = 0;
 export const PROTOCOL_ESP: number = codeOf("ESP");
 export const PROTOCOL_TLS: number = codeOf("TLS");
+export const PROTOCOL_SSH: number = codeOf("SSH");
 /** A session that carried an HTTP request. */
 export const PROTOCOL_HTTP: number = codeOf("HTTP");

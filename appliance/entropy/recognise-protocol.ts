@@ -10,7 +10,15 @@ import type { Matcher, Signature } from "./signature.ts";
 import { TEXT_SIGNATURES } from "./text-signatures.ts";
 import { VPN_SIGNATURES, WEAK_VPN_SIGNATURES } from "./vpn-signatures.ts";
 
-export { PROTOCOL_ESP, PROTOCOL_HTTP, PROTOCOL_NONE, PROTOCOL_TLS, PROTOCOLS, type Protocol } from "./protocol.ts";
+export {
+  PROTOCOL_ESP,
+  PROTOCOL_HTTP,
+  PROTOCOL_NONE,
+  PROTOCOL_SSH,
+  PROTOCOL_TLS,
+  PROTOCOLS,
+  type Protocol,
+} from "./protocol.ts";
 
 const IP_TCP = 6;
 const IP_UDP = 17;

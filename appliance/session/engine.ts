@@ -2,7 +2,13 @@ import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import { Defragmenter } from "../decode/defragmenter.ts";
 import { decodeExpired, decodeFrame, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
-import { PROTOCOL_HTTP, PROTOCOL_NONE, PROTOCOL_TLS, recogniseProtocol } from "../entropy/recognise-protocol.ts";
+import {
+  PROTOCOL_HTTP,
+  PROTOCOL_NONE,
+  PROTOCOL_SSH,
+  PROTOCOL_TLS,
+  recogniseProtocol,
+} from "../entropy/recognise-protocol.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { HttpTransaction } from "../http/http-transaction.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
@@ -223,9 +229,14 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   /** Called by the readers. */
   handshake(row: number, facts: HandshakeFacts): void {
-    this.#table.words[row * ROW_WORDS + PROTOCOL] = PROTOCOL_TLS;
+    this.#table.words[row * ROW_WORDS + PROTOCOL] = facts.protocol === "SSH" ? PROTOCOL_SSH : PROTOCOL_TLS;
     this.counters.handshakes++;
     this.#sink.handshake(renderHandshake(this.#table, row, facts));
+  }
+
+  /** Called by the readers. */
+  openerOf(row: number): number {
+    return (this.#table.words[row * ROW_WORDS + STATE] as number) & STATE_OPENER;
   }
 
   /** Datagrams of which not all fragments came, each as what its first fragment says. */

@@ -1,5 +1,6 @@
 import type { StreamReader } from "../decode/stream-reader.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import { SshReader } from "../handshake/ssh-reader.ts";
 import { zeroTlsCounters } from "../handshake/tls-counters.ts";
 import { TlsReader } from "../handshake/tls-reader.ts";
 import { looksLikeClientHello, looksLikeTls } from "../handshake/tls-record.ts";
@@ -12,11 +13,15 @@ import { looksLikeResponse } from "../http/response.ts";
 export interface ReadersTarget {
   http(row: number, transaction: HttpTransaction): void;
   handshake(row: number, facts: HandshakeFacts): void;
+  /** Side that opened the session. */
+  openerOf(row: number): number;
 }
 
 /** TLS, ChangeCipherSpec to application data: RFC 8446, section 5.1. */
 const TLS_RECORD_LEAST = 20;
 const TLS_RECORD_MOST = 23;
+const TLS_HANDSHAKE = 22;
+const LETTER_S = 0x53;
 
 /**
  * What reads the streams of each TCP session, by row: chosen by the first octets that say what they are, at the start of any
@@ -39,7 +44,7 @@ export class SessionReaders {
   data(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
     if (this.#isRead[row] === 1) return;
     let reader = this.#readers[row];
-    if (reader === undefined || startsTlsWithin(reader, bytes, from, to)) {
+    if (reader === undefined || startsWithin(reader, bytes, from, to)) {
       const chosen = this.#choose(row, bytes, from, to);
       if (chosen === undefined) return;
       reader?.end();
@@ -73,6 +78,8 @@ export class SessionReaders {
   #choose(row: number, bytes: Uint8Array, from: number, to: number): StreamReader | undefined {
     if (startsTls(bytes, from, to))
       return new TlsReader((facts) => this.#target.handshake(row, facts), this.tlsCounters);
+    if (startsSsh(bytes, from, to))
+      return new SshReader((facts) => this.#target.handshake(row, facts), this.#target.openerOf(row));
     if (startsHttp(bytes, from, to))
       return new HttpReader(
         (transaction) => this.#target.http(row, transaction),
@@ -116,8 +123,24 @@ function startsTls(bytes: Uint8Array, from: number, to: number): boolean {
   return first >= 0x80 && looksLikeClientHello(bytes, from, to); // in the form of SSL 2.0
 }
 
-function startsTlsWithin(reader: StreamReader, bytes: Uint8Array, from: number, to: number): boolean {
-  return bytes[from] === 22 && !(reader instanceof TlsReader) && looksLikeClientHello(bytes, from, to);
+/** What may begin after something else, or be the answer to it. */
+function startsWithin(reader: StreamReader, bytes: Uint8Array, from: number, to: number): boolean {
+  const first = bytes[from];
+  if (first !== TLS_HANDSHAKE && first !== LETTER_S) return false;
+  if (reader instanceof TlsReader || reader instanceof SshReader) return false;
+  return first === LETTER_S ? startsSsh(bytes, from, to) : looksLikeClientHello(bytes, from, to);
+}
+
+/** "SSH-1" or "SSH-2", RFC 4253, section 4.2. */
+function startsSsh(bytes: Uint8Array, from: number, to: number): boolean {
+  return (
+    to - from >= 5 &&
+    bytes[from] === LETTER_S &&
+    bytes[from + 1] === 0x53 &&
+    bytes[from + 2] === 0x48 &&
+    bytes[from + 3] === 0x2d &&
+    (bytes[from + 4] === 0x31 || bytes[from + 4] === 0x32)
+  );
 }
 
 function startsHttp(bytes: Uint8Array, from: number, to: number): boolean {

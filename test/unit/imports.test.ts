@@ -34,6 +34,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/capture/savefile-libpcap.ts": "npm pcap, savefiles",
   "appliance/capture/span-ports.ts": "looks for interfaces in /sys",
   "appliance/handshake/quic-cipher.ts": "Node.js's AES and HKDF",
+  "appliance/handshake/ssh-digest.ts": "Node.js's MD5",
   "appliance/handshake/tls-digest.ts": "Node.js's SHA-256",
   "appliance/health/temperature.ts": "systeminformation",
   "appliance/link/connection.ts": "the WebSocket",

@@ -1,0 +1,135 @@
+import { decodeLatin1 } from "../../core/latin1.ts";
+import type { StreamReader } from "../decode/stream-reader.ts";
+import type { HandshakeSink } from "./handshake-facts.ts";
+import { renderHassh } from "./hassh.ts";
+
+/** RFC 4253, section 4.2: a line of at most 255 octets, "SSH-2.0-...", which a server may send others before. */
+const BANNER_MAX_BYTES = 255;
+/** RFC 4253, section 6.1: packets of up to 35,000 octets must be understood. */
+const PACKET_MAX_BYTES = 35_000;
+const SIDE_MAX_BYTES = 48 * 1024;
+const LF = 0x0a;
+const CR = 0x0d;
+const NOTHING = new Uint8Array(0);
+
+/** What one side has sent so far, and what was read of it. */
+class Side {
+  bytes: Uint8Array = NOTHING;
+  length = 0;
+  banner: string | null = null;
+  hassh: string | null = null;
+  /** Nothing more is wanted of it. */
+  over = false;
+
+  append(bytes: Uint8Array, from: number, to: number): void {
+    const wanted = Math.min(this.length + to - from, SIDE_MAX_BYTES);
+    if (wanted > this.bytes.length) {
+      const larger = new Uint8Array(Math.min(SIDE_MAX_BYTES, 2 * wanted));
+      larger.set(this.bytes.subarray(0, this.length));
+      this.bytes = larger;
+    }
+    this.bytes.set(bytes.subarray(from, from + wanted - this.length), this.length);
+    this.length = wanted;
+  }
+
+  drop(): void {
+    this.bytes = NOTHING;
+    this.length = 0;
+    this.over = true;
+  }
+}
+
+/** Reads the banners and the first KEXINIT of both sides of an SSH 2 session (RFC 4253, sections 4.2 and 7.1). */
+export class SshReader implements StreamReader {
+  readonly #sides = [new Side(), new Side()] as const;
+  readonly #sink: HandshakeSink;
+  readonly #clientSide: number;
+  #timeUs = 0;
+  #done = false;
+
+  /** The octets don't say who is the client: `clientSide` opened the session. */
+  constructor(sink: HandshakeSink, clientSide: number) {
+    this.#sink = sink;
+    this.#clientSide = clientSide;
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  data(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    const own = this.#sides[side === 0 ? 0 : 1];
+    if (this.#done || own.over) return;
+    if (this.#timeUs === 0) this.#timeUs = timeUs;
+    own.append(bytes, from, to);
+    this.#read(own, side === this.#clientSide);
+    if (own.length === SIDE_MAX_BYTES) own.drop();
+    if (this.#sides[0].over && this.#sides[1].over) this.end();
+  }
+
+  gap(side: number, _count: number): void {
+    this.#sides[side === 0 ? 0 : 1].drop();
+    if (this.#sides[0].over && this.#sides[1].over) this.end();
+  }
+
+  end(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const client = this.#sides[this.#clientSide === 0 ? 0 : 1];
+    const server = this.#sides[this.#clientSide === 0 ? 1 : 0];
+    if (client.banner === null && server.banner === null) return;
+    this.#sink({
+      protocol: "SSH",
+      clientSide: this.#clientSide,
+      timeUs: this.#timeUs,
+      sni: null,
+      alpn: null,
+      ja4: null,
+      version: null,
+      cipher: null,
+      certSubject: null,
+      certIssuer: null,
+      certSerial: null,
+      certSha256: null,
+      certNotAfter: null,
+      clientCertSerial: null,
+      clientBanner: client.banner,
+      serverBanner: server.banner,
+      hassh: client.hassh,
+      hasshServer: server.hassh,
+    });
+  }
+
+  #read(own: Side, isClient: boolean): void {
+    const packetAt = readBanner(own);
+    if (packetAt < 0 || own.length < packetAt + 5) return;
+    const { bytes } = own;
+    const packetBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(packetAt);
+    const paddingBytes = bytes[packetAt + 4] as number;
+    if (packetBytes > PACKET_MAX_BYTES || paddingBytes + 1 > packetBytes) {
+      own.drop();
+      return;
+    }
+    const end = packetAt + 4 + packetBytes;
+    if (own.length < end) return;
+    own.hassh = renderHassh(bytes.subarray(packetAt + 5, end - paddingBytes), isClient) ?? null;
+    own.drop();
+  }
+}
+
+/** Offset behind the line that starts with "SSH-", whose text it keeps; -1 while that hasn't come. */
+function readBanner(own: Side): number {
+  const { bytes, length } = own;
+  for (let at = 0; at < length; ) {
+    let lineEnd = at;
+    while (lineEnd < length && bytes[lineEnd] !== LF) lineEnd++;
+    if (lineEnd === length) return -1;
+    if (decodeLatin1(bytes, at, Math.min(at + 4, lineEnd)) === "SSH-") {
+      const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+      own.banner = decodeLatin1(bytes, at, Math.min(end, at + BANNER_MAX_BYTES));
+      return lineEnd + 1;
+    }
+    at = lineEnd + 1;
+  }
+  return -1;
+}
