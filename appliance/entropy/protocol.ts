@@ -93,5 +93,6 @@ export const PROTOCOL_NONE = 0;
 export const PROTOCOL_ESP: number = codeOf("ESP");
 export const PROTOCOL_TLS: number = codeOf("TLS");
 export const PROTOCOL_SSH: number = codeOf("SSH");
+export const PROTOCOL_QUIC: number = codeOf("QUIC");
 /** A session that carried an HTTP request. */
 export const PROTOCOL_HTTP: number = codeOf("HTTP");

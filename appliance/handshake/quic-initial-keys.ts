@@ -74,8 +74,8 @@ function open(keys: PacketKeys, packet: LongHeader): Uint8Array | undefined {
   const packetNumberBytes = (first & 3) + 1;
   const payloadAt = packetNumberAt + packetNumberBytes;
   if (end - payloadAt <= SAMPLE_BYTES) return undefined;
-  const header = bytes.slice(at, payloadAt);
-  const nonce = keys.iv.slice();
+  const header = new Uint8Array(bytes.subarray(at, payloadAt)); // a slice of a Buffer is no copy
+  const nonce = new Uint8Array(keys.iv);
   header[0] = first;
   for (let i = 0; i < packetNumberBytes; i++) {
     const octet = (bytes[packetNumberAt + i] as number) ^ (mask[1 + i] as number);

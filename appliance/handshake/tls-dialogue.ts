@@ -39,6 +39,8 @@ const LEAF_AT = 6;
 /** A handshake in clear has about ten. */
 const MESSAGES_MAX = 64;
 const NO_SIDE = -1;
+/** First letter of JA4. */
+const TRANSPORTS = { TLS: "t", DTLS: "d", QUIC: "q" } as const;
 const TLS_1_3 = 0x0304;
 
 /** Octets of a message's body that `message` wants to see. */
@@ -59,7 +61,7 @@ export function isHandshakeType(type: number): boolean {
 
 /** Learns from the handshake messages of both sides, and gives what it knows to the sink once. */
 export class TlsDialogue {
-  readonly #protocol: "TLS" | "DTLS";
+  readonly #protocol: "TLS" | "DTLS" | "QUIC";
   readonly #sink: HandshakeSink;
   #clientSide = NO_SIDE;
   #timeUs = 0;
@@ -74,7 +76,7 @@ export class TlsDialogue {
   readonly #encrypted: [boolean, boolean] = [false, false];
   #done = false;
 
-  constructor(protocol: "TLS" | "DTLS", sink: HandshakeSink) {
+  constructor(protocol: "TLS" | "DTLS" | "QUIC", sink: HandshakeSink) {
     this.#protocol = protocol;
     this.#sink = sink;
   }
@@ -137,13 +139,13 @@ export class TlsDialogue {
   }
 
   #fingerprint(hello: ClientHello): string {
-    return renderJa4(this.#protocol === "DTLS" ? "d" : "t", hello);
+    return renderJa4(TRANSPORTS[this.#protocol], hello);
   }
 
   #keepLeaf(side: number, body: Uint8Array): void {
     if (body.length <= LEAF_AT) return; // a client without one sends an empty list
     const end = LEAF_AT + (((body[3] as number) << 16) | ((body[4] as number) << 8) | (body[5] as number));
-    if (end <= body.length) this.#leaf[side] ??= body.slice(LEAF_AT, end);
+    if (end <= body.length) this.#leaf[side] ??= new Uint8Array(body.subarray(LEAF_AT, end)); // a slice of a Buffer is no copy
   }
 
   #facts(): HandshakeFacts {

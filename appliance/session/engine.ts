@@ -5,6 +5,7 @@ import { Packet } from "../decode/packet.ts";
 import {
   PROTOCOL_HTTP,
   PROTOCOL_NONE,
+  PROTOCOL_QUIC,
   PROTOCOL_SSH,
   PROTOCOL_TLS,
   recogniseProtocol,
@@ -229,7 +230,8 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   /** Called by the readers. */
   handshake(row: number, facts: HandshakeFacts): void {
-    this.#table.words[row * ROW_WORDS + PROTOCOL] = facts.protocol === "SSH" ? PROTOCOL_SSH : PROTOCOL_TLS;
+    if (facts.protocol !== "QUIC")
+      this.#table.words[row * ROW_WORDS + PROTOCOL] = facts.protocol === "SSH" ? PROTOCOL_SSH : PROTOCOL_TLS;
     this.counters.handshakes++;
     this.#sink.handshake(renderHandshake(this.#table, row, facts));
   }
@@ -280,8 +282,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     else if (this.#now < (numbers[base + START] as number)) numbers[base + START] = this.#now; // frames out of order
     if (packet.laterFragment) return;
     if (packet.protocol === IP_TCP) this.#segment(row, side);
-    else if (packet.payloadEnd > packet.payloadAt)
-      this.#payload(row, side, packet.bytes, packet.payloadAt, packet.payloadEnd);
+    else if (packet.payloadEnd > packet.payloadAt) this.#datagram(row, side);
   }
 
   #open(key: Int32Array, hash: number, side: number): number {
@@ -358,6 +359,13 @@ export class Engine implements StreamTarget, ReadersTarget {
       state = (state & ~STATE_OPENER) | STATE_OPENER_CERTAIN | (opener * STATE_OPENER);
     }
     words[base + STATE] = state;
+  }
+
+  #datagram(row: number, side: number): void {
+    const { bytes, payloadAt, payloadEnd } = this.#packet;
+    this.#payload(row, side, bytes, payloadAt, payloadEnd);
+    if (this.#table.words[row * ROW_WORDS + PROTOCOL] === PROTOCOL_QUIC)
+      this.#readers.quic(row, side, bytes, payloadAt, payloadEnd, this.#now);
   }
 
   #payload(row: number, side: number, bytes: Uint8Array, from: number, to: number): void {

@@ -68,7 +68,7 @@ export class HeldSegments {
     const { segments } = direction;
     let index = segments.length;
     while (index > 0 && ((sequence - (segments[index - 1] as HeldSegment).sequence) | 0) < 0) index--;
-    segments.splice(index, 0, { sequence, bytes: bytes.slice(from, to), wireBytes, timeUs });
+    segments.splice(index, 0, { sequence, bytes: new Uint8Array(bytes.subarray(from, to)), wireBytes, timeUs });
     const size = to - from + SEGMENT_OVERHEAD_BYTES;
     direction.bytes += size;
     this.totalBytes += size;

@@ -1,5 +1,6 @@
-import type { StreamReader } from "../decode/stream-reader.ts";
+import type { DatagramReader, StreamReader } from "../decode/stream-reader.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import { QuicReader } from "../handshake/quic-reader.ts";
 import { SshReader } from "../handshake/ssh-reader.ts";
 import { zeroTlsCounters } from "../handshake/tls-counters.ts";
 import { TlsReader } from "../handshake/tls-reader.ts";
@@ -24,7 +25,7 @@ const TLS_HANDSHAKE = 22;
 const LETTER_S = 0x53;
 
 /**
- * What reads the streams of each TCP session, by row: chosen by the first octets that say what they are, at the start of any
+ * What reads each session, by row. For TCP it is chosen by the first octets that say what they are, at the start of any
  * segment. TLS may begin in the middle of anything: after STARTTLS, behind a proxy.
  */
 export class SessionReaders {
@@ -32,12 +33,14 @@ export class SessionReaders {
   readonly tlsCounters = zeroTlsCounters();
   readonly #target: ReadersTarget;
   readonly #readers: (StreamReader | undefined)[];
+  readonly #datagramReaders: (DatagramReader | undefined)[];
   /** Rows whose reader has come to its end. */
   readonly #isRead: Uint8Array;
 
   constructor(rows: number, target: ReadersTarget) {
     this.#target = target;
     this.#readers = new Array(rows).fill(undefined);
+    this.#datagramReaders = new Array(rows).fill(undefined);
     this.#isRead = new Uint8Array(rows);
   }
 
@@ -55,6 +58,17 @@ export class SessionReaders {
     if (reader.done) this.#let(row, reader);
   }
 
+  /** A datagram of a session that is known to be QUIC. */
+  quic(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (this.#isRead[row] === 1) return;
+    const reader = this.#datagramReaders[row] ?? new QuicReader((facts) => this.#target.handshake(row, facts));
+    this.#datagramReaders[row] = reader;
+    reader.datagram(side, bytes, from, to, timeUs);
+    if (!reader.done) return;
+    this.#datagramReaders[row] = undefined;
+    this.#isRead[row] = 1;
+  }
+
   gap(row: number, side: number, count: number): void {
     const reader = this.#readers[row];
     if (reader === undefined) return;
@@ -65,7 +79,9 @@ export class SessionReaders {
   /** The session is over; the row is free for another. */
   end(row: number): void {
     this.#readers[row]?.end();
+    this.#datagramReaders[row]?.end();
     this.#readers[row] = undefined;
+    this.#datagramReaders[row] = undefined;
     this.#isRead[row] = 0;
   }
 

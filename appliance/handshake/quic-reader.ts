@@ -1,0 +1,99 @@
+import type { DatagramReader } from "../decode/stream-reader.ts";
+import type { HandshakeSink } from "./handshake-facts.ts";
+import { CryptoStream } from "./quic-crypto-stream.ts";
+import { readCryptoFrames } from "./quic-frames.ts";
+import { InitialKeys } from "./quic-initial-keys.ts";
+import { LongHeader, uint32At } from "./quic-packet.ts";
+import { type QuicVersion, quicVersionOf } from "./quic-version.ts";
+import { MESSAGE_CLIENT_HELLO, MESSAGE_SERVER_HELLO, TlsDialogue } from "./tls-dialogue.ts";
+
+/** Datagrams in which the hellos are looked for. */
+const DATAGRAMS_MAX = 64;
+/** Connection ids for which keys are made: a Retry, or a hostile sender, asks for new ones. */
+const KEYS_MAX = 8;
+/** Packets of one datagram. */
+const COALESCED_MAX = 16;
+const LONG_HEADER = 0x80;
+/** Type and length of a handshake message (RFC 8446, section 4). */
+const MESSAGE_HEADER_BYTES = 4;
+
+const HEADER = new LongHeader();
+
+/**
+ * Reads the two hellos of a QUIC connection out of its Initial packets, which are protected with keys that anybody can make (RFC
+ * 9001, section 5.2; RFC 9369 for version 2; the drafts; Google's T050 and T051). Other packets are not looked into.
+ */
+export class QuicReader implements DatagramReader {
+  readonly #dialogue: TlsDialogue;
+  readonly #streams = [new CryptoStream(), new CryptoStream()] as const;
+  readonly #hello: [boolean, boolean] = [false, false];
+  #keys: InitialKeys | undefined;
+  #keysMade = 0;
+  #datagrams = 0;
+
+  constructor(sink: HandshakeSink) {
+    this.#dialogue = new TlsDialogue("QUIC", sink);
+  }
+
+  get done(): boolean {
+    return this.#dialogue.done;
+  }
+
+  datagram(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (this.#dialogue.done) return;
+    if (++this.#datagrams > DATAGRAMS_MAX) {
+      this.end();
+      return;
+    }
+    let at = from;
+    for (let i = 0; i < COALESCED_MAX && at + 7 < to && ((bytes[at] as number) & LONG_HEADER) !== 0; i++) {
+      const version = quicVersionOf(uint32At(bytes, at + 1));
+      if (version === undefined || !HEADER.read(bytes, at, to, version)) return;
+      at = HEADER.end;
+      if (HEADER.initial) this.#initial(side, version, timeUs);
+      if (this.#dialogue.done) return;
+    }
+  }
+
+  end(): void {
+    this.#dialogue.finish();
+  }
+
+  #initial(side: number, version: QuicVersion, timeUs: number): void {
+    const payload = this.#open(version);
+    if (payload === undefined) return;
+    const stream = this.#streams[side === 0 ? 0 : 1];
+    readCryptoFrames(payload, version.frames, (offsetBytes, data) => {
+      if (!stream.contradicts(offsetBytes, data)) stream.add(offsetBytes, data);
+    });
+    this.#message(side, stream, timeUs);
+  }
+
+  /** With the keys at hand, as the client's or the server's; else with those of the packet's own connection id. */
+  #open(version: QuicVersion): Uint8Array | undefined {
+    if (this.#keys?.version === version) {
+      const payload = this.#keys.openClient(HEADER) ?? this.#keys.openServer(HEADER);
+      if (payload !== undefined) return payload;
+    }
+    if (this.#keysMade >= KEYS_MAX) return undefined;
+    this.#keysMade++;
+    const { bytes, destinationIdAt, destinationIdEnd } = HEADER;
+    const keys = new InitialKeys(version, bytes.slice(destinationIdAt, destinationIdEnd));
+    const payload = keys.openClient(HEADER);
+    if (payload !== undefined) this.#keys = keys;
+    return payload;
+  }
+
+  /** The first message of a side, once it is whole. */
+  #message(side: number, stream: CryptoStream, timeUs: number): void {
+    if (this.#hello[side === 0 ? 0 : 1] || stream.contiguousBytes < MESSAGE_HEADER_BYTES) return;
+    const header = stream.slice(0, MESSAGE_HEADER_BYTES);
+    const type = header[0] as number;
+    if (type !== MESSAGE_CLIENT_HELLO && type !== MESSAGE_SERVER_HELLO) return;
+    const end = MESSAGE_HEADER_BYTES + (uint32At(header, 0) & 0xffffff);
+    if (stream.contiguousBytes < end) return;
+    this.#hello[side === 0 ? 0 : 1] = true;
+    this.#dialogue.message(side, type, stream.slice(MESSAGE_HEADER_BYTES, end), timeUs);
+    stream.clear();
+  }
+}
