@@ -70,7 +70,7 @@ function isMongo(b: Uint8Array, from: number, to: number): boolean {
     to - from >= 21 &&
     word32Little(b, from) >= 16 &&
     word32Little(b, from) <= 48_000_000 &&
-    (operation === 1 || (operation >= 2001 && operation <= 2013))
+    ((operation === 1 && word32Little(b, from) === to - from) || (operation >= 2001 && operation <= 2013))
   );
 }
 

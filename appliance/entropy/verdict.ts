@@ -43,8 +43,11 @@ export function judge(
           protocol: protocolOfSession,
         };
   const flatness = randomness === null ? 0 : 1 / (1 + Math.exp(STEEPNESS * (randomness - EVEN_RANDOMNESS)));
-  if (protocol?.encrypts === true) return { pEncrypted: 0.9 + 0.1 * flatness, kind: "encrypted" };
-  if (format === FORMAT_COMPRESSED) return { pEncrypted: 0.2 * flatness, kind: "compressed" };
+  if (protocol?.content === "encrypted") return { pEncrypted: 0.9 + 0.1 * flatness, kind: "encrypted" };
+  if (protocol?.content === "mixed" && (flatness > 0.3 || randomness === null))
+    return { pEncrypted: 0.8 + 0.2 * flatness, kind: "encrypted" };
+  if (format === FORMAT_COMPRESSED) return { pEncrypted: 0.1 * flatness, kind: "compressed" };
+  if (protocol?.content === "media") return { pEncrypted: 0.1 * flatness, kind: "compressed" };
   if (protocol !== undefined)
     return flatness < 0.5
       ? { pEncrypted: 0.1 * flatness, kind: "plain" }

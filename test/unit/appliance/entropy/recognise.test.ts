@@ -37,7 +37,7 @@ for (const [expected, name, ipProtocol, source, destination, payload] of [
   ["ESP", "in UDP", UDP, 4500, 4500, "0102030400000001aabbccddeeff00112233445566778899"],
   ["IKE", "in UDP port 4500", UDP, 4500, 4500, `00000000${"01".repeat(16)}21202208${"00000000"}0000001c`],
   ["OpenVPN", "a hard reset", UDP, 40_000, 1194, "3801020304050607080000000000"],
-  ["DNS", "a query", UDP, 40_000, 53, "123401000001000000000000"],
+  ["DNS", "a query", UDP, 40_000, 53, "123401000001000000000000076578616d706c6503636f6d0000010001"],
   ["NTP", "a request", UDP, 40_000, 123, `23${"00".repeat(47)}`],
   ["DHCP", "a discover", UDP, 68, 67, ZEROS + ZEROS],
   [undefined, "random octets", UDP, 40_000, 40_001, "a1b2c3d4e5f60718293a4b5c6d7e8f90"],
