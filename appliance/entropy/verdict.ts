@@ -17,6 +17,8 @@ const STEEPNESS = 6;
 const PLAIN_ENTROPY = 6.8;
 /** Of what is too short to be measured. */
 const P_SHORT = 0.05;
+/** Of a protocol that may encrypt, where the sample is not flat: more than of any that doesn't. */
+const P_MIXED = 0.45;
 
 /** Judges one direction. Flat samples of a protocol in clear are taken for downloads of something compressed. */
 export function judge(evidence: Evidence): Verdict;
@@ -46,6 +48,7 @@ export function judge(
   if (protocol?.content === "encrypted") return { pEncrypted: 0.9 + 0.1 * flatness, kind: "encrypted" };
   if (protocol?.content === "mixed" && (flatness > 0.3 || randomness === null))
     return { pEncrypted: 0.8 + 0.2 * flatness, kind: "encrypted" };
+  if (protocol?.content === "mixed") return { pEncrypted: P_MIXED, kind: "plain" };
   if (format === FORMAT_COMPRESSED) return { pEncrypted: 0.1 * flatness, kind: "compressed" };
   if (protocol?.content === "media") return { pEncrypted: 0.1 * flatness, kind: "compressed" };
   if (protocol !== undefined)
