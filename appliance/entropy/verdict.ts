@@ -1,4 +1,3 @@
-import { type Evidence, NO_EVIDENCE } from "./evidence.ts";
 import { FORMAT_COMPRESSED, FORMAT_TEXT, type Format } from "./recognise-format.ts";
 import type { Protocol } from "./recognise-protocol.ts";
 
@@ -20,30 +19,16 @@ const P_SHORT = 0.05;
 /** Of a protocol that may encrypt, where the sample is not flat: more than of any that doesn't. */
 const P_MIXED = 0.45;
 
-/** Judges one direction. Flat samples of a protocol in clear are taken for downloads of something compressed. */
-export function judge(evidence: Evidence): Verdict;
+/**
+ * Judges one direction by the randomness (null: too short) and entropy of its sample, the format of its first octets and
+ * the protocol of its session. Flat samples of a protocol in clear are taken for downloads of something compressed.
+ */
 export function judge(
   randomness: number | null,
   entropyBitsPerByte: number,
   format: Format,
   protocol: Protocol | undefined,
-): Verdict;
-export function judge(
-  first: Evidence | number | null,
-  entropyOfSample = 0,
-  formatOfStart: Format = 0,
-  protocolOfSession?: Protocol,
 ): Verdict {
-  const { randomness, entropyBitsPerByte, format, protocol }: Evidence =
-    typeof first === "object" && first !== null
-      ? first
-      : {
-          ...NO_EVIDENCE,
-          randomness: first,
-          entropyBitsPerByte: entropyOfSample,
-          format: formatOfStart,
-          protocol: protocolOfSession,
-        };
   const flatness = randomness === null ? 0 : 1 / (1 + Math.exp(STEEPNESS * (randomness - EVEN_RANDOMNESS)));
   if (protocol?.content === "encrypted") return { pEncrypted: 0.9 + 0.1 * flatness, kind: "encrypted" };
   if (protocol?.content === "mixed" && (flatness > 0.3 || randomness === null))

@@ -384,7 +384,7 @@ export class Engine implements StreamTarget, ReadersTarget {
           keyPort(words, base, 1 - side),
         );
     }
-    this.#sampler.add(2 * row + side, bytes, from, to, words[base + PROTOCOL]);
+    this.#sampler.add(2 * row + side, bytes, from, to);
     this.counters.samplesSkipped = this.#sampler.skipped;
   }
 

@@ -2,8 +2,13 @@
 export const SLOT_BYTES = 512;
 export const NO_SLOT = 0;
 
-/** A fixed number of slots, handed out last-freed-first, so that the memory in use stays small. Slot 0 is never handed out. */
-export class SlotList {
+/**
+ * A fixed number of slots, handed out last-freed-first, so that the memory in use stays small. Slot 0 is never handed
+ * out. The raw octets of a slot and its counts are two views of the same memory.
+ */
+export class SamplePool {
+  readonly raw: Uint8Array;
+  readonly counts: Uint16Array;
   readonly #slots: number;
   readonly #nextFree: Int32Array;
   #free = NO_SLOT;
@@ -11,11 +16,14 @@ export class SlotList {
   inUse = 0;
 
   constructor(slots: number) {
+    const memory = new ArrayBuffer((slots + 1) * SLOT_BYTES);
+    this.raw = new Uint8Array(memory);
+    this.counts = new Uint16Array(memory);
     this.#slots = slots;
     this.#nextFree = new Int32Array(slots + 1);
   }
 
-  /** NO_SLOT when all are in use. */
+  /** A slot with old content, or NO_SLOT when all are in use. */
   take(): number {
     let slot = this.#free;
     if (slot !== NO_SLOT) this.#free = this.#nextFree[slot] as number;
@@ -26,35 +34,9 @@ export class SlotList {
   }
 
   give(slot: number): void {
+    if (slot === NO_SLOT) return;
     this.#nextFree[slot] = this.#free;
     this.#free = slot;
     this.inUse--;
-  }
-}
-
-/** Slots of samples. The raw octets of a slot and its counts are two views of the same memory. */
-export class SamplePool {
-  readonly raw: Uint8Array;
-  readonly counts: Uint16Array;
-  readonly #slots: SlotList;
-
-  constructor(slots: number) {
-    const memory = new ArrayBuffer((slots + 1) * SLOT_BYTES);
-    this.raw = new Uint8Array(memory);
-    this.counts = new Uint16Array(memory);
-    this.#slots = new SlotList(slots);
-  }
-
-  get inUse(): number {
-    return this.#slots.inUse;
-  }
-
-  /** A slot with old content, or NO_SLOT when all are in use. */
-  take(): number {
-    return this.#slots.take();
-  }
-
-  give(slot: number): void {
-    if (slot !== NO_SLOT) this.#slots.give(slot);
   }
 }

@@ -29,11 +29,9 @@ export interface SensorConfig {
   readonly entropy: {
     /** Of payload, each direction. */
     readonly sampleBytes: number;
-    /** Payload skipped before the sample, where at least `leastRestBytes` follow, or a whole sample if that is less. */
+    /** Payload skipped before the sample, where at least `leastRestBytes` follow. */
     readonly offsetBytes: number;
     readonly leastRestBytes: number;
-    /** Consecutive windows of `sampleBytes` that are looked at where no protocol is recognised; elsewhere it is one. */
-    readonly windows: number;
   };
   readonly link: {
     readonly heartbeatMs: number;
@@ -73,7 +71,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     workers: 0,
   },
   // past the part of a handshake that is in clear: with an offset of 256 the padding of a TLS ClientHello is in the sample
-  entropy: { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256, windows: 4 },
+  entropy: { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256 },
   link: { heartbeatMs: 30 * SECOND_MS },
   phoneHome: {
     gpsPath: "/dev/cepa/gps",
@@ -99,10 +97,9 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "session.heldDirectionBytes": [4096, 64 * MIB],
   "session.heldBytes": [65_536, 1024 * MIB],
   "session.workers": [0, 16],
-  "entropy.sampleBytes": [64, 32_768],
-  "entropy.offsetBytes": [0, 16_384],
-  "entropy.leastRestBytes": [64, 32_768],
-  "entropy.windows": [1, 64],
+  "entropy.sampleBytes": [64, 65_536],
+  "entropy.offsetBytes": [0, 65_536],
+  "entropy.leastRestBytes": [64, 65_536],
   "link.heartbeatMs": [SECOND_MS, 10 * MINUTE_MS],
   "phoneHome.gpsBaudRate": [1200, 921_600],
   "phoneHome.modemBaudRate": [1200, 921_600],
