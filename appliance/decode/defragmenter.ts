@@ -20,13 +20,26 @@ export interface DefragmenterCounters {
   /** Given up for want of room. */
   datagramsEvicted: number;
   /** Fragments of which a part was there already, but not all. */
-  overlaps: number;
+  fragmentOverlaps: number;
   /** Fragments of which everything was there already. */
-  duplicates: number;
+  fragmentDuplicates: number;
   /** Fragments that are too long, too short, or contradict where the datagram ends: dropped. */
-  inconsistent: number;
+  fragmentsInconsistent: number;
   /** First fragments of datagrams that were given up, and that nobody looked at for want of room. */
-  expiredDropped: number;
+  fragmentsNotLookedAt: number;
+}
+
+export function zeroDefragmenterCounters(): DefragmenterCounters {
+  return {
+    fragments: 0,
+    datagramsReassembled: 0,
+    datagramsTimedOut: 0,
+    datagramsEvicted: 0,
+    fragmentOverlaps: 0,
+    fragmentDuplicates: 0,
+    fragmentsInconsistent: 0,
+    fragmentsNotLookedAt: 0,
+  };
 }
 
 /** Room for octets of fragments at the least: two datagrams of full length, in pieces of any size. */
@@ -52,16 +65,7 @@ const REUSE_US = SECOND_US;
  * was given up by `decodeExpired` of frame.ts after it.
  */
 export class Defragmenter {
-  readonly counters: DefragmenterCounters = {
-    fragments: 0,
-    datagramsReassembled: 0,
-    datagramsTimedOut: 0,
-    datagramsEvicted: 0,
-    overlaps: 0,
-    duplicates: 0,
-    inconsistent: 0,
-    expiredDropped: 0,
-  };
+  readonly counters: DefragmenterCounters;
   /** Unix microseconds of the frame at hand. */
   nowUs = 0;
   /** Of the latest fragment of the datagram that `takeExpired` gave. */
@@ -75,7 +79,8 @@ export class Defragmenter {
   readonly #datagram = new Uint8Array(PAYLOAD_AT + DATAGRAM_MAX_BYTES + 1);
 
   /** `seed`: at least 8 random octets. */
-  constructor(limits: DefragmenterLimits, seed: Uint8Array) {
+  constructor(limits: DefragmenterLimits, seed: Uint8Array, counters = zeroDefragmenterCounters()) {
+    this.counters = counters;
     const fixedBytes = ExpiredFragments.BYTES + this.#datagram.length + limits.maxDatagrams * SLOT_BYTES;
     this.#timeoutUs = limits.timeoutSeconds * SECOND_US;
     this.#table = new FragmentTable(limits.maxDatagrams, seed);
@@ -102,7 +107,7 @@ export class Defragmenter {
     this.counters.fragments++;
     const octets = this.#octetsOf(packet, offset, more);
     if (octets < 0) {
-      this.counters.inconsistent++;
+      this.counters.fragmentsInconsistent++;
       packet.malformed = true;
       return false;
     }
@@ -120,11 +125,11 @@ export class Defragmenter {
     }
     if (!more) this.#table.totalOctets[slot] = offset + octets;
     this.#count(slot, packet);
-    if (fresh === 0) this.counters.duplicates++;
+    if (fresh === 0) this.counters.fragmentDuplicates++;
     else {
       this.#keep(slot, packet, offset, octets, captured);
       if (fresh < (octets + 7) >> 3) {
-        this.counters.overlaps++;
+        this.counters.fragmentOverlaps++;
         if (packet.ipVersion === 6) {
           this.#discard(slot);
           return false;
@@ -189,7 +194,7 @@ export class Defragmenter {
     const total = this.#table.totalOctets[slot] as number;
     const reach = this.#table.reachOctets[slot] as number;
     const agrees = total < 0 ? more || end >= reach : more ? end <= total : end === total;
-    if (!agrees) this.counters.inconsistent++;
+    if (!agrees) this.counters.fragmentsInconsistent++;
     return agrees;
   }
 
@@ -297,7 +302,7 @@ export class Defragmenter {
 
   #putExpired(slot: number): void {
     if (this.#table.firstRecord[slot] === NO_RECORD) return;
-    if (!this.#expired.put(this.#table, this.#ring, slot)) this.counters.expiredDropped++;
+    if (!this.#expired.put(this.#table, this.#ring, slot)) this.counters.fragmentsNotLookedAt++;
   }
 
   #forget(slot: number): void {

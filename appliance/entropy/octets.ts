@@ -47,11 +47,6 @@ export function isDigit(octet: number): boolean {
   return octet >= 0x30 && octet <= 0x39;
 }
 
-export function isLetter(octet: number): boolean {
-  const lower = octet | 0x20;
-  return lower >= 0x61 && lower <= 0x7a;
-}
-
 /** Printable ASCII, tab and line ends. */
 export function isTextOctet(octet: number): boolean {
   return (octet >= 0x20 && octet <= 0x7e) || octet === 0x09 || octet === 0x0a || octet === 0x0d;

@@ -34,4 +34,23 @@ export interface HandshakeFacts {
   readonly hasshServer: string | null;
 }
 
+/** What a protocol's set-up doesn't say. */
+export const UNSEEN: Omit<HandshakeFacts, "protocol" | "clientSide" | "timeUs"> = {
+  sni: null,
+  alpn: null,
+  ja4: null,
+  version: null,
+  cipher: null,
+  certSubject: null,
+  certIssuer: null,
+  certSerial: null,
+  certSha256: null,
+  certNotAfter: null,
+  clientCertSerial: null,
+  clientBanner: null,
+  serverBanner: null,
+  hassh: null,
+  hasshServer: null,
+};
+
 export type HandshakeSink = (facts: HandshakeFacts) => void;

@@ -1,7 +1,9 @@
+import type { QuicCounters } from "./quic-counters.ts";
+
 /** Octets of a side's CRYPTO frames that are kept: hellos with post-quantum key shares have about 2,000. */
-export const CRYPTO_MAX_BYTES = 16_384;
+const CRYPTO_MAX_BYTES = 16_384;
 /** Pieces with holes between them. */
-export const CRYPTO_PIECES_MAX = 128;
+const CRYPTO_PIECES_MAX = 128;
 const FIRST_BYTES = 2048;
 
 /**
@@ -9,10 +11,14 @@ const FIRST_BYTES = 2048;
  * that came first stay. What lies beyond a limit is dropped, and counted.
  */
 export class CryptoStream {
+  readonly #counters: QuicCounters;
   #bytes: Uint8Array = new Uint8Array(0);
   /** Pieces that were seen, ascending, apart from each other: from and to, in turns. */
   #pieces: number[] = [];
-  droppedBytes = 0;
+
+  constructor(counters: QuicCounters) {
+    this.#counters = counters;
+  }
 
   /** Octets from the start without a hole. */
   get contiguousBytes(): number {
@@ -42,7 +48,8 @@ export class CryptoStream {
 
   add(offsetBytes: number, data: Uint8Array): void {
     const end = Math.min(offsetBytes + data.length, CRYPTO_MAX_BYTES);
-    if (end < offsetBytes + data.length) this.droppedBytes += offsetBytes + data.length - Math.max(end, offsetBytes);
+    if (end < offsetBytes + data.length)
+      this.#counters.quicCryptoBytesDropped += offsetBytes + data.length - Math.max(end, offsetBytes);
     if (end <= offsetBytes) return;
     const pieces = this.#pieces;
     let first = 0; // of the pieces that touch it
@@ -50,7 +57,7 @@ export class CryptoStream {
     let last = first; // behind them
     while (last < pieces.length && (pieces[last] as number) <= end) last += 2;
     if (last === first && pieces.length >= 2 * CRYPTO_PIECES_MAX) {
-      this.droppedBytes += end - offsetBytes;
+      this.#counters.quicCryptoBytesDropped += end - offsetBytes;
       return;
     }
     this.#reserve(end);

@@ -1,5 +1,6 @@
 import type { DatagramReader } from "../decode/stream-reader.ts";
 import type { HandshakeSink } from "./handshake-facts.ts";
+import { type QuicCounters, zeroQuicCounters } from "./quic-counters.ts";
 import { CryptoStream } from "./quic-crypto-stream.ts";
 import { readCryptoFrames } from "./quic-frames.ts";
 import { InitialKeys } from "./quic-initial-keys.ts";
@@ -25,14 +26,17 @@ const HEADER = new LongHeader();
  */
 export class QuicReader implements DatagramReader {
   readonly #dialogue: TlsDialogue;
-  readonly #streams = [new CryptoStream(), new CryptoStream()] as const;
+  readonly #counters: QuicCounters;
+  readonly #streams: readonly [CryptoStream, CryptoStream];
   readonly #hello: [boolean, boolean] = [false, false];
   #keys: InitialKeys | undefined;
   #keysMade = 0;
   #datagrams = 0;
 
-  constructor(sink: HandshakeSink) {
+  constructor(sink: HandshakeSink, counters: QuicCounters = zeroQuicCounters()) {
     this.#dialogue = new TlsDialogue("QUIC", sink);
+    this.#counters = counters;
+    this.#streams = [new CryptoStream(counters), new CryptoStream(counters)];
   }
 
   get done(): boolean {
@@ -42,6 +46,7 @@ export class QuicReader implements DatagramReader {
   datagram(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
     if (this.#dialogue.done) return;
     if (++this.#datagrams > DATAGRAMS_MAX) {
+      this.#counters.quicHandshakesGivenUp++;
       this.end();
       return;
     }

@@ -9,12 +9,9 @@ export interface QuicVersion {
   readonly frames: "ietf" | "google";
 }
 
-export const VERSION_1 = 0x00000001;
-export const VERSION_2 = 0x6b3343cf;
-/** "Q043" and "Q046", the first with a long header. */
-export const VERSION_Q043 = 0x51303433;
-export const VERSION_Q046 = 0x51303436;
-export const VERSION_Q050 = 0x51303530;
+const VERSION_1 = 0x00000001;
+const VERSION_2 = 0x6b3343cf;
+const VERSION_Q050 = 0x51303530;
 const VERSION_T050 = 0x54303530;
 const VERSION_T051 = 0x54303531;
 /** mvfst, of drafts 22 and 27; the others are of v1's time or later. */
@@ -75,15 +72,4 @@ export function quicVersionOf(version: number): QuicVersion | undefined {
   if (draft === 22) return OF_DRAFT_22;
   if (draft < 29) return OF_DRAFT_23;
   return draft < 33 ? OF_DRAFT_29 : OF_VERSION_1;
-}
-
-/** "Q" or "T" and three digits: what Google spoke before, and beside, the IETF's drafts. */
-export function isGoogleVersion(version: number): boolean {
-  const letter = version >>> 24;
-  if (letter !== 0x51 && letter !== 0x54) return false;
-  return isDigit(version >>> 16) && isDigit(version >>> 8) && isDigit(version);
-}
-
-function isDigit(octet: number): boolean {
-  return (octet & 0xff) >= 0x30 && (octet & 0xff) <= 0x39;
 }

@@ -1,6 +1,6 @@
 import { decodeLatin1 } from "../../core/latin1.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
-import type { HandshakeSink } from "./handshake-facts.ts";
+import { type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
 import { renderHassh } from "./hassh.ts";
 
 /** RFC 4253, section 4.2: a line of at most 255 octets, "SSH-2.0-...", which a server may send others before. */
@@ -79,20 +79,10 @@ export class SshReader implements StreamReader {
     const server = this.#sides[this.#clientSide === 0 ? 1 : 0];
     if (client.banner === null && server.banner === null) return;
     this.#sink({
+      ...UNSEEN,
       protocol: "SSH",
       clientSide: this.#clientSide,
       timeUs: this.#timeUs,
-      sni: null,
-      alpn: null,
-      ja4: null,
-      version: null,
-      cipher: null,
-      certSubject: null,
-      certIssuer: null,
-      certSerial: null,
-      certSha256: null,
-      certNotAfter: null,
-      clientCertSerial: null,
       clientBanner: client.banner,
       serverBanner: server.banner,
       hassh: client.hassh,

@@ -1,5 +1,5 @@
 import { type ClientHello, parseClientHello } from "./client-hello.ts";
-import type { HandshakeFacts, HandshakeSink } from "./handshake-facts.ts";
+import { type HandshakeFacts, type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
 import { renderJa4 } from "./ja4.ts";
 import { sha256Hex } from "./tls-digest.ts";
 import { parseServerHello, type ServerHello } from "./tls-server-hello.ts";
@@ -156,6 +156,7 @@ export class TlsDialogue {
     const server = this.#serverHello;
     const choiceHidden = server === undefined || hidesCertificates(server.version);
     return {
+      ...UNSEEN,
       protocol: this.#protocol,
       clientSide,
       timeUs: this.#timeUs,
@@ -170,10 +171,6 @@ export class TlsDialogue {
       certSha256: leaf === undefined ? null : sha256Hex(leaf),
       certNotAfter: certificate?.notAfter ?? null,
       clientCertSerial: clientLeaf === undefined ? null : (decodeCertificate(clientLeaf)?.serial ?? null),
-      clientBanner: null,
-      serverBanner: null,
-      hassh: null,
-      hasshServer: null,
     };
   }
 }

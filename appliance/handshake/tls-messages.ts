@@ -81,7 +81,7 @@ export class TlsMessages {
     if (this.#length > MESSAGE_MAX_BYTES) return false;
     this.#remaining = this.#length;
     this.#keep = keptBytes(this.#type);
-    if (this.#keep > 0 && this.#length > this.#keep) this.#counters.messagesCut++;
+    if (this.#keep > 0 && this.#length > this.#keep) this.#counters.tlsMessagesCut++;
     return true;
   }
 

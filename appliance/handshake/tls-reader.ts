@@ -48,7 +48,7 @@ export class TlsReader implements StreamReader {
 
   #giveUp(): void {
     if (this.#dialogue.done) return;
-    this.#counters.handshakesGivenUp++;
+    this.#counters.tlsHandshakesGivenUp++;
     this.end();
   }
 }

@@ -2,7 +2,7 @@ import { uint16At } from "./client-hello.ts";
 
 /** Content types (RFC 8446, section 5.1; heartbeat: RFC 6520). */
 export const RECORD_CHANGE_CIPHER_SPEC = 20;
-export const RECORD_ALERT = 21;
+const RECORD_ALERT = 21;
 export const RECORD_HANDSHAKE = 22;
 export const RECORD_APPLICATION_DATA = 23;
 export const RECORD_HEARTBEAT = 24;
@@ -63,7 +63,7 @@ export function looksLikeClientHello(bytes: Uint8Array, from: number, to: number
  * A ClientHello in the form of SSL 2.0, which clients up to about 2010 sent to be understood by old servers
  * (RFC 5246, appendix E.2; RFC 6101, appendix E).
  */
-export function looksLikeSsl2Hello(bytes: Uint8Array, from: number, to: number): boolean {
+function looksLikeSsl2Hello(bytes: Uint8Array, from: number, to: number): boolean {
   if (to - from < 2 + SSL2_HELLO_FIXED_BYTES || ((bytes[from] as number) & 0x80) === 0) return false;
   const version = uint16At(bytes, from + 3);
   if (bytes[from + 2] !== CLIENT_HELLO || (version !== 2 && (version < 0x0300 || version > 0x0303))) return false;

@@ -134,7 +134,7 @@ export class TlsRecords {
 
   #lose(): void {
     this.#headerBytes = 0;
-    this.#counters.recordsLost++;
+    this.#counters.tlsRecordsLost++;
     if (++this.#lostSegments === LOST_SEGMENTS_MAX && !this.#encrypted) this.#endClear();
   }
 }

@@ -346,7 +346,7 @@ export class HttpReader implements StreamReader {
 }
 
 /** Whether a request or a response may start at `from`, as far as the octets go. */
-export function mayStartMessage(bytes: Uint8Array, from: number, to: number): boolean {
+function mayStartMessage(bytes: Uint8Array, from: number, to: number): boolean {
   if (startsLikeResponse(bytes, from, to)) return true;
   const limit = Math.min(to, from + METHOD_MAX_BYTES);
   let at = from;

@@ -1,5 +1,10 @@
-/** Counted from the start; every limit has its counter. */
-export interface EngineCounters {
+import type { DefragmenterCounters } from "../decode/defragmenter.ts";
+import type { QuicCounters } from "../handshake/quic-counters.ts";
+import type { TlsCounters } from "../handshake/tls-counters.ts";
+import type { HttpCounters } from "../http/http-transaction.ts";
+
+/** Counted from the start; every limit has its counter. Those who count are given this one object. */
+export interface EngineCounters extends DefragmenterCounters, HttpCounters, QuicCounters, TlsCounters {
   frames: number;
   /** Octets on the wire, link layer included. */
   bytes: number;
@@ -11,13 +16,6 @@ export interface EngineCounters {
   notIp: number;
   /** Link type that is not known here. */
   unknownLinkType: number;
-  /** IP fragments, and what became of their datagrams. */
-  fragments: number;
-  datagramsReassembled: number;
-  datagramsTimedOut: number;
-  /** Given up because fragments had no more room. */
-  datagramsEvicted: number;
-  fragmentOverlaps: number;
   /** Reported as final. */
   sessions: number;
   /** Of those, the ones with a randomness below 1. */
@@ -40,45 +38,48 @@ export interface EngineCounters {
   gapBytes: number;
 }
 
-/** Those that are the same for everyone who sees all frames, whatever share of the sessions is theirs. */
-export const SHARED_COUNTERS = [
-  "frames",
-  "bytes",
-  "truncated",
-  "malformed",
-  "notIp",
-  "unknownLinkType",
-  "fragments",
-  "datagramsReassembled",
-  "datagramsTimedOut",
-  "datagramsEvicted",
-  "fragmentOverlaps",
-] as const satisfies readonly (keyof EngineCounters)[];
+/**
+ * Where several engines share the sessions of the same frames: `alike` is counted by all of them, whatever their share is;
+ * `own` adds up.
+ */
+export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = {
+  frames: "alike",
+  bytes: "alike",
+  truncated: "alike",
+  malformed: "alike",
+  notIp: "alike",
+  unknownLinkType: "alike",
+  fragments: "alike",
+  datagramsReassembled: "alike",
+  datagramsTimedOut: "alike",
+  datagramsEvicted: "alike",
+  fragmentOverlaps: "alike",
+  fragmentDuplicates: "alike",
+  fragmentsInconsistent: "alike",
+  fragmentsNotLookedAt: "alike",
+  sessions: "own",
+  sessionsFlat: "own",
+  sessionsActive: "own",
+  sessionsEvicted: "own",
+  samplesSkipped: "own",
+  httpRequests: "own",
+  httpPendingDropped: "own",
+  httpHeadsCut: "own",
+  handshakes: "own",
+  tlsMessagesCut: "own",
+  tlsRecordsLost: "own",
+  tlsHandshakesGivenUp: "own",
+  quicCryptoBytesDropped: "own",
+  quicHandshakesGivenUp: "own",
+  alarms: "own",
+  segmentsHeld: "own",
+  segmentsNoRoom: "own",
+  repeatedBytes: "own",
+  gapBytes: "own",
+};
+
+export const COUNTER_NAMES = Object.keys(COUNTED) as readonly (keyof EngineCounters)[];
 
 export function zeroCounters(): EngineCounters {
-  return {
-    frames: 0,
-    bytes: 0,
-    truncated: 0,
-    malformed: 0,
-    notIp: 0,
-    unknownLinkType: 0,
-    fragments: 0,
-    datagramsReassembled: 0,
-    datagramsTimedOut: 0,
-    datagramsEvicted: 0,
-    fragmentOverlaps: 0,
-    sessions: 0,
-    sessionsFlat: 0,
-    sessionsActive: 0,
-    sessionsEvicted: 0,
-    samplesSkipped: 0,
-    httpRequests: 0,
-    handshakes: 0,
-    alarms: 0,
-    segmentsHeld: 0,
-    segmentsNoRoom: 0,
-    repeatedBytes: 0,
-    gapBytes: 0,
-  };
+  return Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0])) as Record<keyof EngineCounters, number>;
 }

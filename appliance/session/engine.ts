@@ -13,6 +13,7 @@ import {
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { HttpTransaction } from "../http/http-transaction.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
+import { alarmsOf } from "./alarms.ts";
 import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
 import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
 import { openerByFlags, senderOpened } from "./opener.ts";
@@ -36,6 +37,7 @@ import {
   SessionTable,
   START,
   STATE,
+  STATE_ALARMED,
   STATE_HELD,
   STATE_OPENER,
   STATE_OPENER_CERTAIN,
@@ -134,12 +136,13 @@ export class Engine implements StreamTarget, ReadersTarget {
         timeoutSeconds: FRAGMENTS_TIMEOUT_SECONDS,
       },
       options.seed,
+      this.counters,
     );
     this.#packet = new Packet(this.#defragmenter);
     this.#table = new SessionTable(maxSessions, options.seed);
     const { heldDirectionBytes: directionBytes, heldBytes: totalBytes } = config.session;
     this.#streams = new TcpStreams(this.#table, { directionBytes, totalBytes }, this, this.counters);
-    this.#readers = new SessionReaders(maxSessions + 1, this);
+    this.#readers = new SessionReaders(maxSessions + 1, this, this.counters);
     this.#sampler = new Sampler(config.entropy, maxSessions + 1);
     this.#timers = new TimerWheel(maxSessions + 1);
     this.#look = (row) => this.#lookAt(row);
@@ -248,12 +251,6 @@ export class Engine implements StreamTarget, ReadersTarget {
       this.#now = this.#defragmenter.expiredAtUs;
       this.#track();
     }
-    const { counters } = this.#defragmenter;
-    this.counters.fragments = counters.fragments;
-    this.counters.datagramsReassembled = counters.datagramsReassembled;
-    this.counters.datagramsTimedOut = counters.datagramsTimedOut;
-    this.counters.datagramsEvicted = counters.datagramsEvicted;
-    this.counters.fragmentOverlaps = counters.overlaps;
   }
 
   #track(): void {
@@ -415,7 +412,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     if (Math.ceil(numbers[base + REPORT_DUE] as number) <= second) {
       if (end > (numbers[base + REPORTED_AT] as number)) {
         numbers[base + REPORTED_AT] = end;
-        this.#sink.session(renderSession(this.#table, this.#sampler, row, this.#sensor), false);
+        this.#report(row, false);
       }
       numbers[base + REPORT_DUE] = second + this.#config.activeMs / SECOND_MS;
     }
@@ -426,13 +423,27 @@ export class Engine implements StreamTarget, ReadersTarget {
   #forget(row: number): void {
     this.#streams.end(row);
     this.#readers.end(row);
-    const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
+    const record = this.#report(row, true);
     this.#sampler.clear(row);
     this.#table.remove(row);
     this.counters.sessionsActive = this.#table.size;
     this.counters.sessions++;
     if ((record.src_randomness ?? 1) < 1 || (record.dst_randomness ?? 1) < 1) this.counters.sessionsFlat++;
-    this.#sink.session(record, true);
+  }
+
+  /** Gives the record of a row out, and once in its life the alarms that it gives rise to. */
+  #report(row: number, final: boolean): SessionRecord {
+    const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
+    this.#sink.session(record, final);
+    const { words } = this.#table;
+    const state = row * ROW_WORDS + STATE;
+    if (((words[state] as number) & STATE_ALARMED) === 0)
+      for (const alarm of alarmsOf(record)) {
+        words[state] = (words[state] as number) | STATE_ALARMED;
+        this.counters.alarms++;
+        this.#sink.alarm(alarm);
+      }
+    return record;
   }
 }
 

@@ -1,6 +1,4 @@
-import { type EngineCounters, SHARED_COUNTERS, zeroCounters } from "./engine-counters.ts";
-
-const SHARED: ReadonlySet<string> = new Set(SHARED_COUNTERS);
+import { COUNTED, COUNTER_NAMES, type EngineCounters, zeroCounters } from "./engine-counters.ts";
 
 /**
  * The counters of engines that share the sessions of the same frames, as if one had done it all. What all of them count alike
@@ -8,8 +6,8 @@ const SHARED: ReadonlySet<string> = new Set(SHARED_COUNTERS);
  */
 export function mergeCounters(all: readonly EngineCounters[]): EngineCounters {
   const merged = zeroCounters();
-  for (const name of Object.keys(merged) as (keyof EngineCounters)[])
+  for (const name of COUNTER_NAMES)
     for (const counters of all)
-      merged[name] = SHARED.has(name) ? Math.max(merged[name], counters[name]) : merged[name] + counters[name];
+      merged[name] = COUNTED[name] === "alike" ? Math.max(merged[name], counters[name]) : merged[name] + counters[name];
   return merged;
 }

@@ -107,20 +107,14 @@ export interface AlarmRecord {
   readonly src_port: number;
   readonly dst_ip: string;
   readonly dst_port: number;
-  /**
-   * `unexplainedEncryption`: a direction is encrypted and nothing recognised accounts for it. `entropyRising`: the cumulative
-   * entropy of a direction left its protocol's profile. `entropyFalling`: it came back.
-   */
-  readonly alarm: "unexplainedEncryption" | "entropyRising" | "entropyFalling";
+  /** `unexplainedEncryption`: a direction is encrypted and nothing recognised accounts for it. */
+  readonly alarm: "unexplainedEncryption";
   /** Who sent what the alarm is about: the opener of the session, or the other. */
   readonly direction: "src" | "dst";
+  /** As of the session's record, by then. */
   readonly protocol: string | null;
-  /** Octets of payload in that direction by then. */
-  readonly payload_bytes: number;
-  /** Bits a byte, of the sample or of all so far, and the bounds that hold there; null: none. */
+  readonly randomness: number | null;
   readonly entropy: number | null;
-  readonly lower: number | null;
-  readonly upper: number | null;
   readonly p_encrypted: number | null;
 }
 
@@ -206,9 +200,7 @@ export const ALARM_COLUMNS = [
   "alarm",
   "direction",
   "protocol",
-  "payload_bytes",
+  "randomness",
   "entropy",
-  "lower",
-  "upper",
   "p_encrypted",
 ] as const satisfies readonly (keyof AlarmRecord)[];

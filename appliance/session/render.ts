@@ -23,6 +23,8 @@ import {
 
 const MICROSECONDS = 1_000_000;
 
+type Ends = Pick<HttpRecord, "session_id" | "src_ip" | "src_port" | "dst_ip" | "dst_port">;
+
 /** The record of a row as it is now. */
 export function renderSession(table: SessionTable, sampler: Sampler, row: number, sensor: string): SessionRecord {
   const { words, numbers } = table;
@@ -71,17 +73,10 @@ export function renderSession(table: SessionTable, sampler: Sampler, row: number
 
 /** A request of a row, with the status of its response. */
 export function renderHttp(table: SessionTable, row: number, transaction: HttpTransaction): HttpRecord {
-  const { words, numbers } = table;
-  const base = row * ROW_WORDS;
-  const { side } = transaction;
   return {
     type: "http",
     ts: transaction.timeUs / MICROSECONDS,
-    session_id: numbers[row * ROW_NUMBERS + ID] as number,
-    src_ip: keyAddress(words, base, side),
-    src_port: keyPort(words, base, side),
-    dst_ip: keyAddress(words, base, 1 - side),
-    dst_port: keyPort(words, base, 1 - side),
+    ...endsOf(table, row, transaction.side),
     method: transaction.method,
     uri: transaction.uri,
     host: transaction.host,
@@ -94,18 +89,11 @@ export function renderHttp(table: SessionTable, row: number, transaction: HttpTr
 
 /** A handshake of a row. */
 export function renderHandshake(table: SessionTable, row: number, facts: HandshakeFacts): HandshakeRecord {
-  const { words, numbers } = table;
-  const base = row * ROW_WORDS;
-  const side = facts.clientSide;
   return {
     type: "handshake",
     ts: facts.timeUs / MICROSECONDS,
-    session_id: numbers[row * ROW_NUMBERS + ID] as number,
-    proto: keyProtocol(words, base),
-    src_ip: keyAddress(words, base, side),
-    src_port: keyPort(words, base, side),
-    dst_ip: keyAddress(words, base, 1 - side),
-    dst_port: keyPort(words, base, 1 - side),
+    proto: keyProtocol(table.words, row * ROW_WORDS),
+    ...endsOf(table, row, facts.clientSide),
     protocol: facts.protocol,
     sni: facts.sni,
     alpn: facts.alpn,
@@ -122,6 +110,18 @@ export function renderHandshake(table: SessionTable, row: number, facts: Handsha
     server_banner: facts.serverBanner,
     hassh: facts.hassh,
     hassh_server: facts.hasshServer,
+  };
+}
+
+/** The session that a record is of, and its endpoints, seen from `side`. */
+function endsOf({ words, numbers }: SessionTable, row: number, side: number): Ends {
+  const base = row * ROW_WORDS;
+  return {
+    session_id: numbers[row * ROW_NUMBERS + ID] as number,
+    src_ip: keyAddress(words, base, side),
+    src_port: keyPort(words, base, side),
+    dst_ip: keyAddress(words, base, 1 - side),
+    dst_port: keyPort(words, base, 1 - side),
   };
 }
 

@@ -1,12 +1,13 @@
 import type { DatagramReader, StreamReader } from "../decode/stream-reader.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import type { QuicCounters } from "../handshake/quic-counters.ts";
 import { QuicReader } from "../handshake/quic-reader.ts";
 import { SshReader } from "../handshake/ssh-reader.ts";
-import { zeroTlsCounters } from "../handshake/tls-counters.ts";
+import type { TlsCounters } from "../handshake/tls-counters.ts";
 import { TlsReader } from "../handshake/tls-reader.ts";
 import { looksLikeClientHello, looksLikeTls } from "../handshake/tls-record.ts";
 import { HttpReader } from "../http/http-reader.ts";
-import { type HttpTransaction, zeroHttpCounters } from "../http/http-transaction.ts";
+import type { HttpCounters, HttpTransaction } from "../http/http-transaction.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
 import { looksLikeResponse } from "../http/response.ts";
 
@@ -17,6 +18,8 @@ export interface ReadersTarget {
   /** Side that opened the session. */
   openerOf(row: number): number;
 }
+
+export type ReadersCounters = HttpCounters & QuicCounters & TlsCounters;
 
 /** TLS, ChangeCipherSpec to application data: RFC 8446, section 5.1. */
 const TLS_RECORD_LEAST = 20;
@@ -29,16 +32,16 @@ const LETTER_S = 0x53;
  * segment. TLS may begin in the middle of anything: after STARTTLS, behind a proxy.
  */
 export class SessionReaders {
-  readonly httpCounters = zeroHttpCounters();
-  readonly tlsCounters = zeroTlsCounters();
   readonly #target: ReadersTarget;
+  readonly #counters: ReadersCounters;
   readonly #readers: (StreamReader | undefined)[];
   readonly #datagramReaders: (DatagramReader | undefined)[];
   /** Rows whose reader has come to its end. */
   readonly #isRead: Uint8Array;
 
-  constructor(rows: number, target: ReadersTarget) {
+  constructor(rows: number, target: ReadersTarget, counters: ReadersCounters) {
     this.#target = target;
+    this.#counters = counters;
     this.#readers = new Array(rows).fill(undefined);
     this.#datagramReaders = new Array(rows).fill(undefined);
     this.#isRead = new Uint8Array(rows);
@@ -55,13 +58,14 @@ export class SessionReaders {
       this.#readers[row] = chosen;
     }
     reader.data(side, bytes, from, to, timeUs);
-    if (reader.done) this.#let(row, reader);
+    if (reader.done) this.#release(row, reader);
   }
 
   /** A datagram of a session that is known to be QUIC. */
   quic(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
     if (this.#isRead[row] === 1) return;
-    const reader = this.#datagramReaders[row] ?? new QuicReader((facts) => this.#target.handshake(row, facts));
+    const reader =
+      this.#datagramReaders[row] ?? new QuicReader((facts) => this.#target.handshake(row, facts), this.#counters);
     this.#datagramReaders[row] = reader;
     reader.datagram(side, bytes, from, to, timeUs);
     if (!reader.done) return;
@@ -73,7 +77,7 @@ export class SessionReaders {
     const reader = this.#readers[row];
     if (reader === undefined) return;
     reader.gap(side, count);
-    if (reader.done) this.#let(row, reader);
+    if (reader.done) this.#release(row, reader);
   }
 
   /** The session is over; the row is free for another. */
@@ -85,21 +89,20 @@ export class SessionReaders {
     this.#isRead[row] = 0;
   }
 
-  #let(row: number, reader: StreamReader): void {
+  #release(row: number, reader: StreamReader): void {
     reader.end();
     this.#readers[row] = undefined;
     this.#isRead[row] = 1;
   }
 
   #choose(row: number, bytes: Uint8Array, from: number, to: number): StreamReader | undefined {
-    if (startsTls(bytes, from, to))
-      return new TlsReader((facts) => this.#target.handshake(row, facts), this.tlsCounters);
+    if (startsTls(bytes, from, to)) return new TlsReader((facts) => this.#target.handshake(row, facts), this.#counters);
     if (startsSsh(bytes, from, to))
       return new SshReader((facts) => this.#target.handshake(row, facts), this.#target.openerOf(row));
     if (startsHttp(bytes, from, to))
       return new HttpReader(
         (transaction) => this.#target.http(row, transaction),
-        this.httpCounters,
+        this.#counters,
         () => new TunnelReader((b, f, t) => this.#choose(row, b, f, t)),
       );
     return undefined;

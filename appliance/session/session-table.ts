@@ -55,14 +55,8 @@ export const STATE_SYN_SEEN = 4;
 export const STATE_SEQUENCE_KNOWN = 16;
 /** There are segments that wait for a hole before them to be filled. */
 export const STATE_HELD = 64;
-/** The sample is complete: its payload needn't be looked at. */
-export const STATE_SAMPLED = 256;
-/** An `unexplainedEncryption` alarm was raised. */
-export const STATE_ALARMED = 1024;
-/** A reader reads the session. */
-export const STATE_READER = 4096;
-/** Readers have come to their end: none is looked for again. */
-export const STATE_READ = 8192;
+/** An alarm was raised. */
+export const STATE_ALARMED = 256;
 
 /**
  * Sessions by five-tuple, in an open-addressing hash table (linear probing, removal by backward shift, at most half full).

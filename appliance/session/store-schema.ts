@@ -85,10 +85,8 @@ create table if not exists alarms (
   alarm text not null,
   direction text not null,
   protocol text,
-  payload_bytes integer not null,
+  randomness real,
   entropy real,
-  lower real,
-  upper real,
   p_encrypted real
 ) strict;
 `;

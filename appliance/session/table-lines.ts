@@ -60,10 +60,9 @@ export function renderHandshakeLine(record: HandshakeRecord): string {
 }
 
 export function renderAlarmLine(record: AlarmRecord): string {
-  const { alarm, direction, protocol, entropy, lower, upper } = record;
-  const bounds = lower === null && upper === null ? "" : ` (${renderRatio(lower)}..${renderRatio(upper)})`;
+  const { alarm, direction, protocol, randomness } = record;
   return printable(
-    `${renderEnds(record, "ALARM")}  ${alarm} by ${direction}: ${protocol ?? "-"}, ${renderRatio(entropy)} bits an octet${bounds}`,
+    `${renderEnds(record, "ALARM")}  ${alarm} by ${direction}: ${protocol ?? "-"}, randomness ${renderRatio(randomness)}`,
   );
 }
 

@@ -8,30 +8,11 @@ import { nodeExec } from "../../core/node/exec.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { runInNamespace } from "../support/net-namespace.ts";
 import { SENSOR } from "../support/read-captures.ts";
+import { type Row, sessionKeyOf } from "../support/session-key.ts";
 
 const CAPTURE = join(import.meta.dirname, "../captures/office-minute/input.pcap");
 const FAR_SIDE = join(import.meta.dirname, "../support/capture-far-side.ts");
 const WORKERS = 2;
-
-/** What of a session does not depend on when its frames came. */
-const SAME_COLUMNS = [
-  "proto",
-  "src_ip",
-  "src_port",
-  "dst_ip",
-  "dst_port",
-  "src_pkts",
-  "src_bytes",
-  "dst_pkts",
-  "dst_bytes",
-  "src_flags",
-  "dst_flags",
-  "src_randomness",
-  "dst_randomness",
-  "protocol",
-];
-type Row = Readonly<Record<string, unknown>>;
-const keyOf = (row: Row) => SAME_COLUMNS.map((column) => String(row[column])).join(" ");
 
 let folder = "";
 let far: { readonly caught: CaptureStatus; readonly exitStatus: number };
@@ -64,10 +45,10 @@ test("once it has ended, the store has the sessions and requests of both, as rea
   const expected = await rowsOf(["read", "--json", CAPTURE]);
   const sessions = await rowsOf(["query", "--store", store, "--json", "select * from sessions"]);
   assert.deepEqual(
-    sessions.map(keyOf).sort(),
+    sessions.map(sessionKeyOf).sort(),
     expected
       .filter(({ type }) => type === "session")
-      .map(keyOf)
+      .map(sessionKeyOf)
       .sort(),
   );
   const ids = sessions.map(({ id }) => Number(id));

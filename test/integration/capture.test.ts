@@ -7,6 +7,7 @@ import type { CaptureStatus, RoleAnswer } from "../../core/contract/role.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { runInNamespace } from "../support/net-namespace.ts";
+import { sessionKeyOf } from "../support/session-key.ts";
 
 const CAPTURE = join(import.meta.dirname, "../captures/office-minute/input.pcap");
 const FAR_SIDE = join(import.meta.dirname, "../support/capture-far-side.ts");
@@ -49,20 +50,6 @@ function hexOf(pcap: Uint8Array): string[] {
 }
 const retrieved = (base64: string) => hexOf(Buffer.from(base64, "base64"));
 const exec = (args: readonly string[]) => nodeExec(SENSOR, args, AbortSignal.timeout(60_000));
-
-/** What of a session does not depend on when its frames came. */
-const SAME_COLUMNS = [
-  "proto",
-  "src_ip",
-  "src_port",
-  "dst_ip",
-  "dst_port",
-  "src_pkts",
-  "src_bytes",
-  "dst_pkts",
-  "dst_bytes",
-];
-const keyOf = (record: Record<string, unknown>) => SAME_COLUMNS.map((column) => String(record[column])).join(" ");
 
 test("the role says what it waits for, and then counts every frame", () => {
   const { waitingForPorts, waitingForStore, caught } = far;
@@ -131,7 +118,7 @@ test("the sessions of the store are those that read finds in the same file", asy
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   const expected = records(file.stdout).filter(({ type }) => type === "session");
-  assert.deepEqual(records(live.stdout).map(keyOf).sort(), expected.map(keyOf).sort());
+  assert.deepEqual(records(live.stdout).map(sessionKeyOf).sort(), expected.map(sessionKeyOf).sort());
 });
 
 test("cepa-sensor pcap gives the same from the store at rest", async () => {

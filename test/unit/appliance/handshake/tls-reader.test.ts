@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { HandshakeFacts } from "../../../../appliance/handshake/handshake-facts.ts";
+import { type HandshakeFacts, UNSEEN } from "../../../../appliance/handshake/handshake-facts.ts";
 import { zeroTlsCounters } from "../../../../appliance/handshake/tls-counters.ts";
 import { TlsReader } from "../../../../appliance/handshake/tls-reader.ts";
 import { looksLikeClientHello, looksLikeTls } from "../../../../appliance/handshake/tls-record.ts";
@@ -85,24 +85,10 @@ const MUTUAL: readonly Part[] = [
 ];
 
 const NOTHING: HandshakeFacts = {
+  ...UNSEEN,
   protocol: "TLS",
   clientSide: CLIENT,
   timeUs: TIME_US,
-  sni: null,
-  alpn: null,
-  ja4: null,
-  version: null,
-  cipher: null,
-  certSubject: null,
-  certIssuer: null,
-  certSerial: null,
-  certSha256: null,
-  certNotAfter: null,
-  clientCertSerial: null,
-  clientBanner: null,
-  serverBanner: null,
-  hassh: null,
-  hasshServer: null,
 };
 const OFFER = { ...NOTHING, sni: "a.example", alpn: "h2", ja4: "t12d0202h2_08dfa304a768_000000000000" };
 const CERTIFICATE = {
@@ -269,7 +255,7 @@ test("TlsReader: a gap within a record loses a message, one over its end is caug
   assert.equal(facts[0]?.sni, "a.example");
   assert.equal(facts[0]?.ja4, null, "of a part of a hello there is no fingerprint");
   assert.equal(facts[0]?.certSerial, "0abc");
-  assert.equal(counters.recordsLost, 1);
+  assert.equal(counters.tlsRecordsLost, 1);
 });
 
 test("TlsReader: one side that only sends on is not followed for ever", () => {
@@ -281,7 +267,7 @@ test("TlsReader: one side that only sends on is not followed for ever", () => {
   for (let i = 0; i < 1000 && !reader.done; i++) feedWhole(reader, CLIENT, data);
   assert.ok(reader.done);
   assert.deepEqual(facts, [OFFER]);
-  assert.equal(counters.handshakesGivenUp, 1);
+  assert.equal(counters.tlsHandshakesGivenUp, 1);
 });
 
 test("TlsReader: a hello that is too long is cut and counted", () => {
@@ -297,7 +283,7 @@ test("TlsReader: a hello that is too long is cut and counted", () => {
     feedWhole(reader, CLIENT, record(22, long.subarray(at, at + 16_000)));
   reader.end();
   assert.deepEqual(facts, [{ ...NOTHING, sni: "a.example" }]);
-  assert.equal(counters.messagesCut, 1);
+  assert.equal(counters.tlsMessagesCut, 1);
 });
 
 test("TlsReader: octets changed at random, in any split, never throw, and give one handshake at most", () => {

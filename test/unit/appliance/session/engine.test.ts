@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Engine } from "../../../../appliance/session/engine.ts";
-import type { HttpRecord, SessionRecord } from "../../../../appliance/session/record.ts";
+import type { AlarmRecord, HttpRecord, SessionRecord } from "../../../../appliance/session/record.ts";
 import { DEFAULT_SENSOR_CONFIG } from "../../../../core/contract/sensor-config.ts";
 import { ACK, FIN, ipPacket, LINKTYPE_RAW, PSH, RST, SYN, tcpPacket, udpPacket } from "../../../support/ip-packets.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
@@ -16,6 +16,7 @@ interface Harness {
   readonly engine: Engine;
   readonly sessions: { readonly record: SessionRecord; readonly final: boolean }[];
   readonly requests: HttpRecord[];
+  readonly alarms: AlarmRecord[];
   /** `atSeconds` after the start. */
   feed(packet: Uint8Array, atSeconds?: number, vlan?: number): void;
 }
@@ -23,13 +24,14 @@ interface Harness {
 function harness(session: Partial<(typeof CONFIG)["session"]> = {}): Harness {
   const sessions: Harness["sessions"] = [];
   const requests: HttpRecord[] = [];
+  const alarms: AlarmRecord[] = [];
   const engine = new Engine(
     { ...CONFIG, session: { ...CONFIG.session, ...session } },
     {
       session: (record, final) => sessions.push({ record, final }),
       http: (record) => requests.push(record),
       handshake: () => {},
-      alarm: () => {},
+      alarm: (record) => alarms.push(record),
     },
     { seed: new Uint8Array(16), sensor: "0011223344556677", firstId: 41 },
   );
@@ -37,6 +39,7 @@ function harness(session: Partial<(typeof CONFIG)["session"]> = {}): Harness {
     engine,
     sessions,
     requests,
+    alarms,
     feed: (packet, atSeconds = 0, vlan = -1) => {
       const seconds = Math.floor(START + atSeconds);
       const nanoseconds = Math.round((START + atSeconds - seconds) * 1e9);
@@ -245,6 +248,41 @@ test("Engine: requests and responses split over segments in any order, each with
   );
   assert.equal(h.engine.counters.gapBytes, 0);
   assert.ok(h.engine.counters.segmentsHeld > 0);
+});
+
+test("Engine: what is encrypted without an explanation raises one alarm, however often it is reported; TLS raises none", () => {
+  const h = harness();
+  const random = new SeededRandom(11);
+  const flat = (prefix: readonly number[]) =>
+    Uint8Array.from([...prefix, ...Array.from({ length: 1200 }, () => random.below(256))]);
+  for (let i = 0; i < 8; i++) {
+    const sequence = 1 + i * 2000;
+    h.feed(tcpPacket({ ...CLIENT, sequence, payload: flat([]) }), 40 * i);
+    h.feed(tcpPacket({ ...CLIENT, fromPort: 40_001, sequence, payload: flat([23, 3, 3, 4, 176]) }), 40 * i);
+    h.feed(tcpPacket({ ...CLIENT, fromPort: 40_002, sequence, payload: "plain text ".repeat(110) }), 40 * i);
+  }
+  h.engine.finish();
+  assert.ok(h.sessions.length > 6);
+  const ofSession = h.sessions.find(({ record }) => record.unexplained === 1)?.record;
+  assert.deepEqual(h.alarms, [
+    {
+      type: "alarm",
+      ts: ofSession?.end,
+      session_id: 41,
+      proto: 6,
+      src_ip: "10.0.0.9",
+      src_port: 40_000,
+      dst_ip: "10.0.0.1",
+      dst_port: 8080,
+      alarm: "unexplainedEncryption",
+      direction: "src",
+      protocol: null,
+      randomness: ofSession?.src_randomness,
+      entropy: ofSession?.src_entropy,
+      p_encrypted: ofSession?.src_p_encrypted,
+    },
+  ]);
+  assert.equal(h.engine.counters.alarms, 1);
 });
 
 test("Engine: idle sessions end, each kind in its time", () => {
