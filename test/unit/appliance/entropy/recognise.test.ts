@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Protocol } from "../../../../appliance/entropy/protocol.ts";
-import {
-  FORMAT_COMPRESSED,
-  FORMAT_NONE,
-  FORMAT_TEXT,
-  recogniseFormat,
-} from "../../../../appliance/entropy/recognise-format.ts";
+import { FORMAT_COMPRESSED, FORMAT_NONE, FORMAT_TEXT } from "../../../../appliance/entropy/recognise-format.ts";
 import { PROTOCOLS, recogniseProtocol } from "../../../../appliance/entropy/recognise-protocol.ts";
 import { judge } from "../../../../appliance/entropy/verdict.ts";
 import { bytesOf } from "../../../support/decode-hex.ts";
-import { octetsOf } from "../../../support/ip-packets.ts";
 
 const TCP = 6;
 const UDP = 17;
@@ -49,21 +43,6 @@ for (const [expected, name, ipProtocol, source, destination, payload] of [
     const code = recogniseProtocol(bytes, 0, bytes.length, ipProtocol, source, destination);
     assert.equal(PROTOCOLS[code]?.name, expected);
   });
-
-for (const [expected, name, payload] of [
-  [FORMAT_COMPRESSED, "gzip", bytesOf("1f8b0800000000000003")],
-  [FORMAT_COMPRESSED, "PNG", bytesOf("89504e470d0a1a0a0000000d")],
-  [FORMAT_COMPRESSED, "JPEG", bytesOf("ffd8ffe000104a464946")],
-  [FORMAT_COMPRESSED, "a gzip body", octetsOf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b")],
-  [FORMAT_COMPRESSED, "a picture", octetsOf("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n")],
-  [FORMAT_COMPRESSED, "a body by its magic", octetsOf("HTTP/1.1 200 OK\r\nA: b\r\n\r\nPK\x03\x04aaaaaaaa")],
-  [FORMAT_TEXT, "SVG is text", octetsOf("HTTP/1.1 200 OK\r\nContent-Type: image/svg+xml\r\n\r\n<svg>")],
-  [FORMAT_TEXT, "a request", octetsOf("GET / HTTP/1.1\r\n\r\n")],
-  [FORMAT_TEXT, "text", octetsOf("hello, world\n")],
-  [FORMAT_NONE, "binary", bytesOf("0001020304")],
-  [FORMAT_NONE, "nothing", new Uint8Array(0)],
-] as const)
-  test(`recogniseFormat: ${name}`, () => assert.equal(recogniseFormat(payload, 0, payload.length), expected));
 
 const TLS: Protocol = { name: "TLS", encrypts: true, content: "encrypted" };
 const HTTP: Protocol = { name: "HTTP", encrypts: false, content: "plain" };
