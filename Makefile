@@ -41,7 +41,10 @@ e2e: image ## the booted image
 score: sensor ## measured against ../shared
 	@node scripts/score.ts
 
+fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
+	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
+
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration e2e score clean
+.PHONY: help setup sensor cepa image demo test check unit integration e2e score fuzz clean

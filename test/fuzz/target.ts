@@ -1,0 +1,14 @@
+import type { SeededRandom } from "../support/seeded-random.ts";
+
+/** Something that takes hostile octets. */
+export interface Target {
+  readonly name: string;
+  /** Inputs to begin with, beside those of the corpus. */
+  readonly seeds: () => readonly Uint8Array[];
+  /** Changes an input as its format would have it; octets anywhere otherwise. */
+  readonly mutate?: (input: Uint8Array, random: SeededRandom) => Uint8Array;
+  /** What is put into an input as it is. */
+  readonly dictionary?: readonly string[];
+  /** Takes inputs, one after the other; throws when something is not as it must be. */
+  readonly start: () => (input: Uint8Array) => void;
+}
