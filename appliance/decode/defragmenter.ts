@@ -241,6 +241,7 @@ export class Defragmenter {
   #deliver(slot: number, packet: Packet): void {
     const table = this.#table;
     const total = table.totalOctets[slot] as number;
+    packet.forgetRestIn(this.#datagram);
     table.copyHeader(slot, this.#datagram, PAYLOAD_AT);
     // from the last that came to the first: what came first stays
     for (let record = table.lastRecord[slot] as number; record !== NO_RECORD; record = this.#ring.previousOf(record))

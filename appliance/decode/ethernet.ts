@@ -1,11 +1,12 @@
 import { layerOfEtherType } from "./ethertype.ts";
-import { DONE, IPV4, IPV6, type Layer, TRUNCATED } from "./layer.ts";
+import { DONE, ETHERNET, IPV4, IPV6, type Layer, TRUNCATED } from "./layer.ts";
 import type { Packet } from "./packet.ts";
 
 const ETHERNET_HEADER_BYTES = 14;
 const VLAN_TAG_BYTES = 4;
 const LLC_HEADER_BYTES = 3;
-const SNAP_HEADER_BYTES = 8;
+const SNAP_HEADER_BYTES = 5;
+const ETHER_IP_BYTES = 2;
 
 /** IEEE 802.3, section 3.1.1: two addresses and the type or length. */
 export function decodeEthernet(packet: Packet): Layer {
@@ -24,6 +25,13 @@ export function decodeVlan(packet: Packet): Layer {
   return layerOfEtherType(etherType);
 }
 
+/** EtherIP: version 3 and 12 reserved bits (RFC 3378, section 3). */
+export function decodeEtherIp(packet: Packet): Layer {
+  if (!packet.has(ETHER_IP_BYTES)) return TRUNCATED;
+  packet.skip(ETHER_IP_BYTES);
+  return ETHERNET;
+}
+
 /** IEEE 802.2 LLC, with the SNAP extension of RFC 1042 or a SAP that stands for IP. */
 export function decodeLlc(packet: Packet): Layer {
   if (!packet.has(LLC_HEADER_BYTES)) return TRUNCATED;
@@ -33,8 +41,14 @@ export function decodeLlc(packet: Packet): Layer {
     return IPV4;
   }
   if (destinationSap !== 0xaa || packet.uint8At(1) !== 0xaa) return DONE;
+  packet.skip(LLC_HEADER_BYTES);
+  return decodeSnap(packet);
+}
+
+/** RFC 1042: organisation and type. */
+export function decodeSnap(packet: Packet): Layer {
   if (!packet.has(SNAP_HEADER_BYTES)) return TRUNCATED;
-  const etherType = packet.uint16At(6);
+  const etherType = packet.uint16At(3);
   packet.skip(SNAP_HEADER_BYTES);
   return etherType === 0x0800 ? IPV4 : etherType === 0x86dd ? IPV6 : layerOfEtherType(etherType);
 }

@@ -1,4 +1,21 @@
-import { DONE, ERSPAN, ETHERNET, IPV4, IPV6, type Layer, LLC, MPLS, PPP, PPPOE, VLAN } from "./layer.ts";
+import {
+  DONE,
+  E_TAG,
+  ERSPAN,
+  ETHERNET,
+  IPV4,
+  IPV6,
+  type Layer,
+  LLC,
+  MACSEC,
+  MPLS,
+  NSH,
+  PPP,
+  PPPOE,
+  SERVICE_TAG,
+  VLAN,
+  VN_TAG,
+} from "./layer.ts";
 
 /** IEEE 802 numbers of IANA: what an EtherType announces. */
 export function layerOfEtherType(etherType: number): Layer {
@@ -24,6 +41,16 @@ export function layerOfEtherType(etherType: number): Layer {
     case 0x88be: // ERSPAN I and II
     case 0x22eb: // ERSPAN III
       return ERSPAN;
+    case 0x88e5: // IEEE 802.1AE
+      return MACSEC;
+    case 0x88e7: // IEEE 802.1ah
+      return SERVICE_TAG;
+    case 0x8926:
+      return VN_TAG;
+    case 0x893f: // IEEE 802.1BR
+      return E_TAG;
+    case 0x894f: // RFC 8300
+      return NSH;
     default:
       // IEEE 802.3, section 3.2.6: up to 1500 it is a length, and LLC follows
       return etherType <= 1500 ? LLC : DONE;

@@ -1,24 +1,39 @@
 import { decodeArcnetLinux } from "./arcnet.ts";
-import { decodeEthernet, decodeLlc, decodeVlan } from "./ethernet.ts";
+import { decodeCapwap } from "./capwap.ts";
+import { decodeEtherIp, decodeEthernet, decodeLlc, decodeSnap, decodeVlan } from "./ethernet.ts";
+import { decodeETag, decodeServiceTag, decodeVnTag } from "./ethernet-tags.ts";
+import { decodeFrameRelay } from "./frame-relay.ts";
 import { decodeErspan, decodeGre } from "./gre.ts";
 import { decodeGtpU } from "./gtp.ts";
 import { decodeIcmp } from "./icmp.ts";
-import { decodeIeee80211, decodePrism, decodeRadiotap } from "./ieee80211.ts";
+import {
+  decodeAMsdu,
+  decodeIeee80211,
+  decodeIeee80211Padded,
+  decodeIeee80211Swapped,
+  decodePpi,
+  decodePrism,
+  decodeRadiotap,
+} from "./ieee80211.ts";
 import { layerOfProtocol } from "./ip-protocol.ts";
 import { decodeAuthenticationHeader, decodeEsp } from "./ipsec.ts";
 import { decodeIpv4 } from "./ipv4.ts";
 import { decodeIpv6, decodeIpv6Extensions } from "./ipv6.ts";
+import { decodeL2tp, decodeL2tpOverIp } from "./l2tp.ts";
 import * as layers from "./layer.ts";
 import { decodeLinuxCookedV1, decodeLinuxCookedV2 } from "./linux-cooked.ts";
 import { decodeLoopback } from "./loopback.ts";
+import { decodeMacsec } from "./macsec.ts";
 import { decodeMpls } from "./mpls.ts";
 import { decodeNflog } from "./nflog.ts";
 import type { Packet } from "./packet.ts";
 import { decodeCiscoHdlc, decodePpp, decodePppHdlc, decodePppoe } from "./ppp.ts";
+import { decodeDccp, decodeSctp } from "./sctp.ts";
 import { decodeTcp } from "./tcp.ts";
 import { decodeTeredo } from "./teredo.ts";
+import { decodeFddi, decodeTokenRing } from "./token-ring.ts";
 import { decodeUdp } from "./udp.ts";
-import { decodeGeneve, decodeVxlan } from "./vxlan.ts";
+import { decodeGeneve, decodeNsh, decodeVxlan, decodeVxlanGpe } from "./vxlan.ts";
 
 /** Headers in one frame, tunnels and tags included; a frame with more is malformed. */
 const LAYERS_MAX = 32;
@@ -31,6 +46,17 @@ export function layerOfLinkType(linkType: number): layers.Layer | undefined {
     case 0:
     case 108:
       return layers.LOOPBACK;
+    case 6:
+      return layers.TOKEN_RING;
+    case 10:
+      return layers.FDDI;
+    case 100: // LLC over ATM, RFC 2684
+    case 106:
+      return layers.LLC;
+    case 107:
+      return layers.FRAME_RELAY;
+    case 192:
+      return layers.PPI;
     case 9:
       return layers.PPP;
     case 50:
@@ -96,7 +122,20 @@ export function decodeExpired(packet: Packet): boolean {
   return true;
 }
 
-function decodeLayer(packet: Packet, layer: layers.Layer): layers.Layer {
+/**
+ * The next packet of a frame that has several (an A-MSDU), in the same way; false when there is none. To be called after each
+ * frame, until it is false.
+ */
+export function decodeRest(packet: Packet): boolean {
+  const layer = packet.restLayer;
+  if (layer === layers.DONE) return false;
+  packet.enterRest();
+  decodeFrame(packet, layer);
+  return true;
+}
+
+/** One step of the walk. The packet's offset never goes back. */
+export function decodeLayer(packet: Packet, layer: layers.Layer): layers.Layer {
   switch (layer) {
     case layers.ETHERNET:
       return decodeEthernet(packet);
@@ -160,6 +199,46 @@ function decodeLayer(packet: Packet, layer: layers.Layer): layers.Layer {
       return decodeArcnetLinux(packet);
     case layers.NFLOG:
       return decodeNflog(packet);
+    case layers.LLC_SNAP:
+      return decodeSnap(packet);
+    case layers.PPI:
+      return decodePpi(packet);
+    case layers.FDDI:
+      return decodeFddi(packet);
+    case layers.TOKEN_RING:
+      return decodeTokenRing(packet);
+    case layers.FRAME_RELAY:
+      return decodeFrameRelay(packet);
+    case layers.SCTP:
+      return decodeSctp(packet);
+    case layers.DCCP:
+      return decodeDccp(packet);
+    case layers.L2TP:
+      return decodeL2tp(packet);
+    case layers.L2TP_OVER_IP:
+      return decodeL2tpOverIp(packet);
+    case layers.CAPWAP:
+      return decodeCapwap(packet);
+    case layers.VXLAN_GPE:
+      return decodeVxlanGpe(packet);
+    case layers.NSH:
+      return decodeNsh(packet);
+    case layers.ETHER_IP:
+      return decodeEtherIp(packet);
+    case layers.SERVICE_TAG:
+      return decodeServiceTag(packet);
+    case layers.VN_TAG:
+      return decodeVnTag(packet);
+    case layers.E_TAG:
+      return decodeETag(packet);
+    case layers.MACSEC:
+      return decodeMacsec(packet);
+    case layers.IEEE80211_PADDED:
+      return decodeIeee80211Padded(packet);
+    case layers.IEEE80211_SWAPPED:
+      return decodeIeee80211Swapped(packet);
+    case layers.A_MSDU:
+      return decodeAMsdu(packet);
     default:
       return layers.DONE;
   }

@@ -1,5 +1,5 @@
 import { layerOfEtherType } from "./ethertype.ts";
-import { DONE, ETHERNET, IEEE80211, IP, type Layer, MALFORMED, PPP, TRUNCATED } from "./layer.ts";
+import { ETHERNET, FRAME_RELAY, IEEE80211, IP, IPV4, type Layer, MALFORMED, PPP, TRUNCATED } from "./layer.ts";
 import type { Packet } from "./packet.ts";
 
 const GRE_HEADER_BYTES = 4;
@@ -28,11 +28,19 @@ export function decodeGre(packet: Packet): Layer {
   packet.skip(headerBytes);
   if (routed && !skipSourceRoutes(packet)) return TRUNCATED;
   if (etherType === 0x88be && (flags & SEQUENCE_BIT) === 0) return ETHERNET; // ERSPAN I has no header of its own
-  if (etherType === 0x6559) return DONE; // frame relay
+  if (etherType === 0x6559) return FRAME_RELAY;
   if (etherType === 0x880b) return PPP;
   if ((etherType & 0xfe0f) === 0x8200) return IEEE80211; // Aruba's access points, 0x8200 to 0x83f0
+  if (etherType === 0x883e) return decodeRedirect(packet);
   if (etherType === 0 || etherType === 0x0021) return IP;
   return layerOfEtherType(etherType);
+}
+
+/** WCCP (draft-wilson-wrec-wccp-v2-01, section 4.13): an IPv4 packet, from version 2 on behind a header of 4 octets. */
+function decodeRedirect(packet: Packet): Layer {
+  if (!packet.has(1)) return TRUNCATED;
+  if (packet.uint8At(0) >> 4 !== 4) packet.skip(4);
+  return IPV4;
 }
 
 /** RFC 1701: entries of address family, offset, length; one with length 0 ends them. */

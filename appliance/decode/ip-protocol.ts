@@ -1,14 +1,18 @@
 import {
   AUTHENTICATION_HEADER,
+  DCCP,
   ESP,
+  ETHER_IP,
   ETHERNET,
   GRE,
   ICMP,
   IPV4,
   IPV6,
+  L2TP_OVER_IP,
   type Layer,
   MPLS,
   OTHER_TRANSPORT,
+  SCTP,
   TCP,
   UDP,
 } from "./layer.ts";
@@ -30,6 +34,14 @@ export function layerOfProtocol(protocol: number): Layer {
       return IPV6;
     case 47:
       return GRE;
+    case 132:
+      return SCTP;
+    case 33:
+      return DCCP;
+    case 97: // RFC 3378
+      return ETHER_IP;
+    case 115: // RFC 3931
+      return L2TP_OVER_IP;
     case 143: // RFC 8986, Ethernet
       return ETHERNET;
     case 50:

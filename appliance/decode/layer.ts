@@ -25,6 +25,12 @@ export const PRISM: Layer = 20;
 export const ARCNET_LINUX: Layer = 21;
 export const NFLOG: Layer = 22;
 export const CISCO_HDLC: Layer = 23;
+export const PPI: Layer = 24;
+export const FDDI: Layer = 25;
+export const TOKEN_RING: Layer = 26;
+export const FRAME_RELAY: Layer = 27;
+/** What follows the three octets of LLC, or the NLPID 0x80. */
+export const LLC_SNAP: Layer = 28;
 
 /** IPv4 or IPv6, by the first four bits. */
 export const IP: Layer = 30;
@@ -40,6 +46,8 @@ export const ICMP: Layer = 42;
 export const OTHER_TRANSPORT: Layer = 43;
 export const ESP: Layer = 44;
 export const AUTHENTICATION_HEADER: Layer = 45;
+export const SCTP: Layer = 46;
+export const DCCP: Layer = 47;
 
 export const MPLS: Layer = 50;
 export const PPPOE: Layer = 51;
@@ -49,3 +57,19 @@ export const GENEVE: Layer = 54;
 export const GTP_U: Layer = 55;
 export const TEREDO: Layer = 56;
 export const ERSPAN: Layer = 57;
+export const L2TP: Layer = 58;
+export const L2TP_OVER_IP: Layer = 59;
+export const CAPWAP: Layer = 60;
+export const VXLAN_GPE: Layer = 61;
+export const NSH: Layer = 62;
+export const ETHER_IP: Layer = 63;
+export const SERVICE_TAG: Layer = 64;
+export const VN_TAG: Layer = 65;
+export const E_TAG: Layer = 66;
+export const MACSEC: Layer = 67;
+
+/** Padded behind its header. */
+export const IEEE80211_PADDED: Layer = 70;
+/** With the octets of frame control exchanged. */
+export const IEEE80211_SWAPPED: Layer = 71;
+export const A_MSDU: Layer = 72;

@@ -1,4 +1,5 @@
 import { DONE, ETHERNET, IPV4, IPV6, type Layer, MALFORMED, TRUNCATED } from "./layer.ts";
+import { looksLikeEthernet } from "./looks-like.ts";
 import type { Packet } from "./packet.ts";
 
 const ENTRY_BYTES = 4;
@@ -29,10 +30,4 @@ export function decodeMpls(packet: Packet): Layer {
     }
   }
   return MALFORMED;
-}
-
-function looksLikeEthernet(packet: Packet, at: number): boolean {
-  if (!packet.has(at + MAC_ADDRESSES_BYTES)) return false;
-  const etherType = packet.uint16At(at + 12);
-  return etherType === 0x0800 || etherType === 0x86dd || etherType === 0x8100 || etherType === 0x0806;
 }

@@ -1,4 +1,5 @@
 import type { Defragmenter } from "./defragmenter.ts";
+import { DONE, type Layer } from "./layer.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -52,6 +53,14 @@ export class Packet {
   /** Octets of payload on the wire. */
   payloadWireBytes = 0;
 
+  /** What the frame has besides, to be decoded after it; DONE when that is nothing. */
+  restLayer: Layer = DONE;
+  #restBytes: Uint8Array = NOTHING;
+  #restAt = 0;
+  #restEnd = 0;
+  #restWireEnd = 0;
+  #restVlan = -1;
+
   /** Without one, fragments are taken as they come. */
   readonly defragmenter: Defragmenter | undefined;
 
@@ -66,6 +75,11 @@ export class Packet {
     this.wireEnd = offset + Math.max(capturedBytes, originalBytes);
     this.vlan = vlan;
     this.truncated = this.end < this.wireEnd;
+    this.restLayer = DONE;
+    this.#clear();
+  }
+
+  #clear(): void {
     this.malformed = false;
     this.ipVersion = 0;
     this.ipBytes = 0;
@@ -130,6 +144,33 @@ export class Packet {
     if (wireEnd >= this.wireEnd) return;
     this.wireEnd = wireEnd;
     if (this.end > wireEnd) this.end = wireEnd;
+  }
+
+  /** What starts `at` octets behind the offset is another packet of the frame. Of several such places, the outermost counts. */
+  keepRest(at: number, layer: Layer): void {
+    if (this.restLayer !== DONE) return;
+    this.restLayer = layer;
+    this.#restBytes = this.bytes;
+    this.#restAt = this.offset + at;
+    this.#restEnd = this.end;
+    this.#restWireEnd = this.wireEnd;
+    this.#restVlan = this.vlan;
+  }
+
+  /** The octets that `bytes` holds are about to change. */
+  forgetRestIn(bytes: Uint8Array): void {
+    if (this.#restBytes === bytes) this.restLayer = DONE;
+  }
+
+  enterRest(): void {
+    this.bytes = this.#restBytes;
+    this.offset = this.#restAt;
+    this.end = this.#restEnd;
+    this.wireEnd = this.#restWireEnd;
+    this.vlan = this.#restVlan;
+    this.truncated = this.end < this.wireEnd;
+    this.restLayer = DONE;
+    this.#clear();
   }
 
   /** Takes what lies from the offset on as the payload. */

@@ -1,5 +1,5 @@
 import { layerOfEtherType } from "./ethertype.ts";
-import { DONE, IPV4, IPV6, type Layer, MALFORMED, MPLS, PPP, TRUNCATED } from "./layer.ts";
+import { DONE, ETHERNET, IPV4, IPV6, type Layer, MALFORMED, MPLS, PPP, TRUNCATED } from "./layer.ts";
 import type { Packet } from "./packet.ts";
 
 const PPPOE_HEADER_BYTES = 6;
@@ -23,9 +23,21 @@ export function decodePpp(packet: Packet): Layer {
       return IPV6;
     case 0x0281: // RFC 3032
       return MPLS;
+    case 0x0031:
+      return decodeBridged(packet);
     default:
       return DONE;
   }
+}
+
+/** RFC 3518, section 4.2: flags and count of pads, MAC type (1 for Ethernet), perhaps a LAN identifier. */
+function decodeBridged(packet: Packet): Layer {
+  if (!packet.has(2)) return TRUNCATED;
+  const headerBytes = (packet.uint8At(0) & 0x40) !== 0 ? 6 : 2;
+  if (packet.uint8At(1) !== 1) return DONE;
+  if (!packet.has(headerBytes)) return TRUNCATED;
+  packet.skip(headerBytes);
+  return ETHERNET;
 }
 
 /** LINKTYPE_PPP_HDLC of tcpdump.org: PPP in HDLC-like framing, or Cisco HDLC (address 0x0f or 0x8f). */

@@ -1,4 +1,4 @@
-import { DONE, GENEVE, GTP_U, type Layer, TEREDO, TRUNCATED, VXLAN } from "./layer.ts";
+import { CAPWAP, DONE, GENEVE, GTP_U, L2TP, type Layer, TEREDO, TRUNCATED, VXLAN, VXLAN_GPE } from "./layer.ts";
 import type { Packet } from "./packet.ts";
 
 const HEADER_BYTES = 8;
@@ -38,6 +38,12 @@ function layerOfPort(port: number): Layer {
     case 4789:
     case 8472:
       return VXLAN;
+    case 4790:
+      return VXLAN_GPE;
+    case 1701:
+      return L2TP;
+    case 5247:
+      return CAPWAP;
     case 6081:
       return GENEVE;
     case 2152:

@@ -1,6 +1,6 @@
 import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import { Defragmenter } from "../decode/defragmenter.ts";
-import { decodeExpired, decodeFrame, layerOfLinkType } from "../decode/frame.ts";
+import { decodeExpired, decodeFrame, decodeRest, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
 import {
   PROTOCOL_HTTP,
@@ -71,9 +71,9 @@ export interface EngineOptions {
   readonly seed: Uint8Array;
   /** Goes into every record. */
   readonly sensor: string;
-  /** Of a session that the first frame opens; the store's `nextId` or more when the records go there. */
+  /** Of a session that the first packet opens; the store's `nextId` or more when the records go there. */
   readonly firstId: number;
-  /** A session that the frame after opens has so much more, and so on. 1 by default. */
+  /** A session that the packet after opens has so much more, and so on. 1 by default. */
   readonly idStride?: number;
   /** All sessions by default. */
   readonly share?: Share;
@@ -120,6 +120,8 @@ export class Engine implements StreamTarget, ReadersTarget {
   readonly #idle: (row: number) => number;
   /** Unix microseconds of the frame at hand. */
   #now = 0;
+  /** IP packets so far: the same in all engines that share the sessions. A frame may have several, or none. */
+  #packets = 0;
 
   constructor(config: EngineConfig, sink: EngineSink, options: EngineOptions) {
     const { maxSessions } = config.session;
@@ -178,10 +180,8 @@ export class Engine implements StreamTarget, ReadersTarget {
     this.#defragmenter.nowUs = this.#now;
     packet.reset(block, offsetBytes, capturedBytes, originalBytes, vlan);
     decodeFrame(packet, layer);
-    if (packet.truncated) counters.truncated++;
-    if (packet.malformed) counters.malformed++;
-    if (packet.ipVersion === 0) counters.notIp++;
-    else if (!packet.waitsForFragments) this.#track();
+    this.#takePacket();
+    while (decodeRest(packet)) this.#takePacket();
     this.#trackExpired();
   }
 
@@ -244,6 +244,14 @@ export class Engine implements StreamTarget, ReadersTarget {
     return (this.#table.words[row * ROW_WORDS + STATE] as number) & STATE_OPENER;
   }
 
+  #takePacket(): void {
+    const packet = this.#packet;
+    if (packet.truncated) this.counters.truncated++;
+    if (packet.malformed) this.counters.malformed++;
+    if (packet.ipVersion === 0) this.counters.notIp++;
+    else if (!packet.waitsForFragments) this.#track();
+  }
+
   /** Datagrams of which not all fragments came, each as what its first fragment says. */
   #trackExpired(): void {
     while (decodeExpired(this.#packet)) {
@@ -256,6 +264,7 @@ export class Engine implements StreamTarget, ReadersTarget {
   #track(): void {
     const packet = this.#packet;
     const table = this.#table;
+    this.#packets++;
     this.#tuple.read(packet);
     const key = this.#tuple.words;
     const side = this.#tuple.side;
@@ -294,7 +303,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     const row = table.add(key, hash);
     const { words, numbers } = table;
     const base = row * ROW_NUMBERS;
-    numbers[base + ID] = this.#firstId + this.#idStride * (this.counters.frames - 1);
+    numbers[base + ID] = this.#firstId + this.#idStride * (this.#packets - 1);
     numbers[base + START] = this.#now;
     numbers[base + END] = this.#now;
     numbers[base + REPORT_DUE] = Math.floor((this.#now / MICROSECONDS) * SECOND_MS + this.#config.activeMs) / SECOND_MS;
