@@ -30,6 +30,14 @@ function extension(oid: string, value: Uint8Array): Buffer {
   return sequence(hex(oid), octetString(value));
 }
 
+/** Two signed certificate timestamps of version 1, by ECDSA with SHA-256 (RFC 6962, sections 3.2 and 3.3). */
+function timestampList(random: RandomStream): Buffer {
+  const timestamps = [0, 1].map(() =>
+    Buffer.concat([hex("007600"), random.bytes(32), hex("0000019000000000"), hex("000004030047"), random.bytes(71)]),
+  );
+  return Buffer.concat([hex("00f0"), ...timestamps]);
+}
+
 /**
  * A chain of two X.509 certificates (RFC 5280) for a host: its own, with a P-256 key, and the authority's that signed it with
  * Ed25519. The same stream gives the same octets; the keys are nowhere kept.
@@ -58,7 +66,7 @@ export function makeCertificateChain(random: RandomStream, authorityName: string
     );
     return sequence(toBeSigned, ED25519, bitString(sign(null, toBeSigned, authorityKey)));
   };
-  const timestamps = extension("060a2b06010401d679020402", octetString(random.bytes(242))); // RFC 6962, in size
+  const timestamps = extension("060a2b06010401d679020402", octetString(timestampList(random)));
   return [
     issue(
       hostName,

@@ -41,7 +41,7 @@ export class TlsMessages {
     yield* random.below(5) < 3 ? this.#handshake13(sessionId) : this.#handshake12(hostName, sessionId);
     for (let left = random.between(1, 3); left > 0; left--) {
       yield { fromServer: false, bytes: this.#applicationData(1) };
-      yield { fromServer: true, bytes: this.#applicationData(random.between(2, 7)) };
+      yield { fromServer: true, bytes: this.#applicationData(random.between(2, 8)) };
     }
   }
 

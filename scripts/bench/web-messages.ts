@@ -114,9 +114,22 @@ function makeBodied(random: RandomStream, text: Buffer, kind: number): Buffer {
     const body = gzipSync(piece(random.between(8000, 64_000)));
     return respond("200 OK", "text/html; charset=utf-8", "Content-Encoding: gzip\r\n", body);
   }
-  // A JPEG's first marker segments (ITU-T T.81, JFIF), and what stands for its compressed data.
-  const start = Buffer.from("ffd8ffe000104a46494600010101004800480000ffda0008010100003f00", "hex");
-  return respond("200 OK", "image/jpeg", "", Buffer.concat([start, random.bytes(random.between(5000, 36_000))]));
+  return respond("200 OK", "image/jpeg", "", makeJpeg(random, random.between(5000, 36_000)));
+}
+
+/** SOI, APP0 (JFIF 1.1), DQT, SOF0 (grey, 640 × 480) and SOS. Source: ITU-T T.81, annex B. */
+const JPEG_START = Buffer.from(
+  `ffd8ffe000104a46494600010101004800480000ffdb004300${"10".repeat(64)}ffc0000b0801e0028001011100ffda0008010100003f00`,
+  "hex",
+);
+const JPEG_END = Buffer.of(0xff, 0xd9);
+
+/** The segments of a JPEG around what stands for its compressed data, where no octet 0xff begins a marker (B.1.1.5). */
+function makeJpeg(random: RandomStream, scanBytes: number): Buffer {
+  const scan = random.bytes(scanBytes);
+  scan[scanBytes - 1] = 0;
+  for (let at = scan.indexOf(0xff); at !== -1; at = scan.indexOf(0xff, at + 2)) scan[at + 1] = 0;
+  return Buffer.concat([JPEG_START, scan, JPEG_END]);
 }
 
 function respond(status: string, type: string, encoding: string, body: Buffer): Buffer {
