@@ -24,7 +24,7 @@ image: sensor cepa ## dist/cepa-PROFILE.raw (PROFILE=qemu)
 demo: image ## everything from nothing to a live sensor
 	@bash scripts/private-network.sh node scripts/demo.ts $(DEMO_ARGS)
 
-test: check unit integration e2e ## everything
+test: check unit integration asan e2e ## everything
 
 check: setup ## types and style
 	@tsc -p . && biome check --error-on-warnings .
@@ -34,6 +34,9 @@ unit: setup ## pure code
 
 integration: sensor ## real tools, pseudo-terminals, namespaces
 	@$(AS_ROOT) $(TESTS) --test-concurrency=1 'test/integration/**/*.test.ts'
+
+asan: setup ## the ring addon under AddressSanitizer
+	@$(AS_ROOT) bash scripts/asan.sh
 
 e2e: image ## the booted image
 	@bash scripts/private-network.sh $(TESTS) --test-concurrency=1 'test/e2e/**/*.test.ts'
@@ -47,4 +50,4 @@ fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration e2e score fuzz clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score fuzz clean
