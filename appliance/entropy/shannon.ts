@@ -15,7 +15,7 @@ export function entropyBitsPerByte(counts: Counts, base: number, total: number):
   for (let i = base; i < base + BYTE_VALUES; i++) {
     const count = counts[i] as number;
     sum += cLog2C[count] as number;
-    if (count !== 0) seen++;
+    seen += (count + 0xffff) >>> 16; // 1 unless it is 0, without a branch: which it is can't be foretold
   }
   const plugIn = Math.log2(total) - sum / total;
   return Math.min(8, Math.max(0, plugIn) + (seen - 1) / (2 * total * Math.LN2));

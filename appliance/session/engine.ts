@@ -215,6 +215,7 @@ export class Engine implements StreamTarget, ReadersTarget {
   /** Called by the streams. */
   gap(row: number, side: number, count: number): void {
     this.#readers.gap(row, side, count);
+    this.#sampler.lose(2 * row + side);
   }
 
   /** Called by the streams: a segment from before the session's first. */
@@ -390,7 +391,7 @@ export class Engine implements StreamTarget, ReadersTarget {
           keyPort(words, base, 1 - side),
         );
     }
-    this.#sampler.add(2 * row + side, bytes, from, to);
+    this.#sampler.add(2 * row + side, bytes, from, to, words[base + PROTOCOL] !== PROTOCOL_NONE);
     this.counters.samplesSkipped = this.#sampler.skipped;
   }
 

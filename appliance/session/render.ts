@@ -37,6 +37,8 @@ export function renderSession(table: SessionTable, sampler: Sampler, row: number
   const flags = words[base + FLAGS] as number;
   const vlan = words[base + VLAN] as number;
   const protocol = PROTOCOLS[words[base + PROTOCOL] as number];
+  sampler.measure(source);
+  sampler.measure(destination);
   const sourceVerdict = judgeSide(sampler, source, protocol);
   const destinationVerdict = judgeSide(sampler, destination, protocol);
   const encrypted = sourceVerdict?.kind === "encrypted" || destinationVerdict?.kind === "encrypted";

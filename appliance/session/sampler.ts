@@ -1,67 +1,82 @@
 import type { SensorConfig } from "../../core/contract/sensor-config.ts";
-import { BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
+import { addCounts, BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
 import { FORMAT_NONE, type Format, recogniseFormat } from "../entropy/recognise-format.ts";
 import { entropyBitsPerByte } from "../entropy/shannon.ts";
+import {
+  AT_CHECKPOINT,
+  AT_OFFSET,
+  AT_START_SAMPLE_END,
+  AT_WINDOW_END,
+  type Cut,
+  type SamplePlan,
+  samplePlan,
+} from "./sample-plan.ts";
 import { NO_SLOT, SamplePool, SLOT_BYTES } from "./sample-pool.ts";
 
-/** Counts are of 16 bits. */
-const SAMPLE_MAX_BYTES = 65_535;
 /** Slots are reserved for all directions up to this many: most sessions don't use theirs at the same time. */
 const SLOTS_MAX = 500_000;
 
 const EMPTY = 0;
 const SAMPLING = 1;
-/** Randomness and entropy are known, the memory is given back. */
+/** All that is wanted is known, the memory is given back. */
 const MEASURED = 2;
 /** No slot was free. */
 const SKIPPED = 3;
 
+/** Entropy of all octets of a direction up to some number of them. */
+export interface CumulativeEntropy {
+  readonly octets: number;
+  readonly bitsPerByte: number;
+}
+
 /**
- * The payload sample of each direction: `sampleBytes` from `offsetBytes` on where at least `leastRestBytes` follow that, else from
- * the start. Which of the two it will be is known only when `offsetBytes + leastRestBytes` octets have come. Until then
- * the octets themselves are kept when they fit a slot, and turned into a histogram of the part that counts after that; where
- * they don't fit, two histograms are kept, one of each candidate. A direction is `2 * row + side`.
+ * The payload sample of each direction. Its first octets are kept as they are until there are enough of them to tell a
+ * format; from then on each octet is counted once. The first window is the sample: where too little follows the offset, that
+ * is from the start. Further windows are taken of what nothing explains, until one is as flat as random. On the way the
+ * entropy of all octets so far is noted at each checkpoint. A direction is `2 * row + side`.
  */
 export class Sampler {
   /** Directions whose payload could not be sampled: no slot was free. */
   skipped = 0;
-  readonly #size: number;
-  readonly #offset: number;
-  /** Octets after which the sample is the one from the offset on. */
-  readonly #decided: number;
-  /** Octets kept as they are, at most `#decided`. */
-  readonly #head: number;
-  /** Octets after which nothing more is wanted. */
-  readonly #enough: number;
+  readonly #plan: SamplePlan;
   readonly #pool: SamplePool;
   readonly #state: Uint8Array;
-  /** Payload octets seen, up to `#enough`. */
+  /** Payload octets seen, up to the end of the last window that is wanted. */
   readonly #position: Uint32Array;
-  /** Raw octets while the position is below `#head`, then the histogram from the offset on. */
+  /** Index into the cuts of the plan. */
+  readonly #nextCut: Uint8Array;
+  /** Raw octets while the position is short of the head's end; then the counts of the window, or of all before it. */
   readonly #slot: Int32Array;
-  /** Histogram from the start on, while that is possible and `#head` is short of `#decided`. */
-  readonly #startSlot: Int32Array;
+  /** Counts of what lies before the first window, while that is counted. */
+  readonly #slotBefore: Int32Array;
   readonly #format: Uint8Array;
+  /** Octets are missing: the cumulative entropy says nothing. */
+  readonly #isHoled: Uint8Array;
   /** NaN where the sample is too short. */
   readonly #randomness: Float64Array;
+  readonly #flattest: Float64Array;
   readonly #entropy: Float64Array;
+  /** Of each direction, at each checkpoint. */
+  readonly #cumulative: Float64Array;
   readonly #scratch = new Uint16Array(BYTE_VALUES);
+  readonly #head: Uint8Array;
 
   constructor(config: SensorConfig["entropy"], rows: number) {
-    this.#size = Math.min(config.sampleBytes, SAMPLE_MAX_BYTES);
-    this.#offset = config.offsetBytes;
-    this.#decided = config.offsetBytes + config.leastRestBytes;
-    this.#head = Math.min(this.#decided, SLOT_BYTES);
-    this.#enough = Math.max(this.#decided, this.#offset + this.#size);
+    this.#plan = samplePlan(config);
     this.#pool = new SamplePool(Math.min(2 * rows, SLOTS_MAX));
     this.#state = new Uint8Array(2 * rows);
     this.#position = new Uint32Array(2 * rows);
+    this.#nextCut = new Uint8Array(2 * rows);
     this.#slot = new Int32Array(2 * rows);
-    this.#startSlot = new Int32Array(2 * rows);
+    this.#slotBefore = new Int32Array(2 * rows);
     this.#format = new Uint8Array(2 * rows);
+    this.#isHoled = new Uint8Array(2 * rows);
     this.#randomness = new Float64Array(2 * rows);
+    this.#flattest = new Float64Array(2 * rows);
     this.#entropy = new Float64Array(2 * rows);
+    this.#cumulative = new Float64Array(2 * rows * this.#plan.checkpoints.length);
+    this.#head = new Uint8Array(this.#plan.headBytes);
   }
 
   /** Slots in use, of SLOT_BYTES each. */
@@ -76,148 +91,227 @@ export class Sampler {
       this.#state[at] = EMPTY;
       this.#position[at] = 0;
       this.#format[at] = FORMAT_NONE;
+      this.#isHoled[at] = 0;
     }
   }
 
-  /** Takes the payload that comes next in a direction, `bytes[from]` to `bytes[to - 1]`. */
-  add(at: number, bytes: Uint8Array, from: number, to: number): void {
+  /**
+   * Takes the payload that comes next in a direction, `bytes[from]` to `bytes[to - 1]`. `isExplained`: its protocol is known.
+   */
+  add(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
     const state = this.#state[at] as number;
     if (state >= MEASURED || from >= to) return;
     if (state === EMPTY && !this.#begin(at)) return;
+    const { headBytes } = this.#plan;
     const position = this.#position[at] as number;
-    const headEnd = Math.min(to, from + Math.max(0, this.#head - position));
-    if (headEnd > from) {
-      this.#keepRaw(at, position, bytes, from, headEnd);
-      if (position + headEnd - from === this.#head && !this.#turnIntoCounts(at)) return;
-    }
-    const counted = position + headEnd - from;
-    if (headEnd < to) this.#count(at, counted, bytes, headEnd, to);
-    const after = Math.min(counted + to - headEnd, this.#enough);
-    this.#position[at] = after;
-    if (after === this.#enough) this.#finish(at);
+    if (position >= headBytes) this.#count(at, bytes, from, to, isExplained);
+    else if (position === 0 && to - from >= headBytes) {
+      this.#format[at] = recogniseFormat(bytes, from, from + headBytes);
+      clearCounts(this.#pool.counts, (this.#slot[at] as number) * BYTE_VALUES);
+      this.#count(at, bytes, from, to, isExplained);
+    } else this.#keep(at, position, bytes, from, to, isExplained);
   }
 
-  /** Octets of payload seen in a direction, counted only up to the end of the sample. */
+  /** Octets of a direction will not come: from here on its sample goes on, but what it adds up to isn't all. */
+  lose(at: number): void {
+    this.#isHoled[at] = 1;
+  }
+
+  /** Octets of payload seen in a direction, counted only up to the end of what is sampled. */
   seenBytes(at: number): number {
     return this.#position[at] as number;
   }
 
-  format(at: number): Format {
+  /** Brings what is told of a direction below up to date; it stays so until more octets come. */
+  measure(at: number): void {
+    if (this.#state[at] !== SAMPLING) return;
     const position = this.#position[at] as number;
-    if (this.#state[at] !== SAMPLING || position >= this.#head) return this.#format[at] as number;
-    const from = (this.#slot[at] as number) * SLOT_BYTES;
-    return recogniseFormat(this.#pool.raw, from, from + position);
+    if (position >= this.#plan.headBytes) {
+      this.#measureCounted(at);
+      return;
+    }
+    const { raw } = this.#pool;
+    const rawAt = (this.#slot[at] as number) * SLOT_BYTES;
+    const length = Math.min(position, this.#plan.sizeBytes);
+    this.#format[at] = recogniseFormat(raw, rawAt, rawAt + position);
+    clearCounts(this.#scratch, 0);
+    countBytes(this.#scratch, 0, raw, rawAt, rawAt + length);
+    this.#setMeasures(at, this.#scratch, 0, length);
   }
 
-  /** Of the sample as it is by now; null while it is shorter than 64 octets. */
+  /** Of the first octets, at most 512. */
+  format(at: number): Format {
+    return this.#format[at] as number;
+  }
+
+  /** Of the sample; null while it is shorter than 64 octets. */
   randomness(at: number): number | null {
-    if (this.#state[at] === SAMPLING) this.#measure(at);
-    else if (this.#state[at] !== MEASURED) return null;
-    const value = this.#randomness[at] as number;
-    return Number.isNaN(value) ? null : value;
+    return this.#known(at, this.#randomness);
+  }
+
+  /** Of the window whose randomness is the least, the first included; null while there is none of 64 octets. */
+  flattest(at: number): number | null {
+    return this.#known(at, this.#flattest);
   }
 
   /** Bits a byte; null without payload. */
   entropy(at: number): number | null {
-    if (this.#state[at] === SAMPLING) this.#measure(at);
-    else if (this.#state[at] !== MEASURED) return null;
-    return this.#entropy[at] as number;
+    return this.#known(at, this.#entropy);
+  }
+
+  /**
+   * Entropy of all octets up to each checkpoint that was reached, in order, and for a direction whose sample is from the
+   * start and whole, up to the last octet. None where octets were lost.
+   */
+  cumulative(at: number): readonly CumulativeEntropy[] {
+    const state = this.#state[at] as number;
+    if (this.#isHoled[at] === 1 || state === EMPTY || state === SKIPPED) return [];
+    const { checkpoints, sizeBytes, decidedBytes } = this.#plan;
+    const position = this.#position[at] as number;
+    const base = at * checkpoints.length;
+    const points: CumulativeEntropy[] = [];
+    for (let i = 0; i < checkpoints.length && (checkpoints[i] as number) <= position; i++)
+      points.push({ octets: checkpoints[i] as number, bitsPerByte: this.#cumulative[base + i] as number });
+    const entropy = this.entropy(at);
+    if (position < decidedBytes && position <= sizeBytes && position !== points.at(-1)?.octets && entropy !== null)
+      points.push({ octets: position, bitsPerByte: entropy });
+    return points;
   }
 
   #begin(at: number): boolean {
     const slot = this.#pool.take();
     this.#slot[at] = slot;
+    this.#nextCut[at] = 0;
     this.#state[at] = slot === NO_SLOT ? SKIPPED : SAMPLING;
     if (slot === NO_SLOT) this.skipped++;
     return slot !== NO_SLOT;
   }
 
-  #keepRaw(at: number, position: number, bytes: Uint8Array, from: number, to: number): void {
-    const raw = this.#pool.raw;
-    let target = (this.#slot[at] as number) * SLOT_BYTES + position;
-    for (let i = from; i < to; i++) raw[target++] = bytes[i] as number;
-  }
-
-  /** The head is full: recognises its format, and turns it into the histograms that it belongs to. */
-  #turnIntoCounts(at: number): boolean {
+  /** Keeps what belongs to the head as it is; once that is full it is counted, with what follows. */
+  #keep(at: number, position: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
     const { raw, counts } = this.#pool;
     const slot = this.#slot[at] as number;
     const rawAt = slot * SLOT_BYTES;
-    this.#format[at] = recogniseFormat(raw, rawAt, rawAt + this.#head);
-    if (this.#head < this.#decided) {
-      const startSlot = this.#pool.take();
-      if (startSlot === NO_SLOT) {
-        this.#giveBack(at);
-        this.#state[at] = SKIPPED;
-        this.skipped++;
-        return false;
-      }
-      this.#startSlot[at] = startSlot;
-      clearCounts(counts, startSlot * BYTE_VALUES);
-      countBytes(counts, startSlot * BYTE_VALUES, raw, rawAt, rawAt + Math.min(this.#head, this.#size));
+    const { headBytes } = this.#plan;
+    const end = Math.min(to, from + headBytes - position);
+    let target = rawAt + position;
+    for (let i = from; i < end; i++) raw[target++] = bytes[i] as number;
+    const kept = target - rawAt;
+    if (kept < headBytes) {
+      this.#position[at] = kept;
+      return;
     }
-    this.#scratch.fill(0);
-    const first = Math.min(this.#offset, this.#head);
-    const last = Math.min(this.#head, this.#offset + this.#size);
-    countBytes(this.#scratch, 0, raw, rawAt + first, rawAt + last);
-    counts.set(this.#scratch, slot * BYTE_VALUES);
-    return true;
+    this.#format[at] = recogniseFormat(raw, rawAt, target);
+    const head = this.#head;
+    for (let i = 0; i < headBytes; i++) head[i] = raw[rawAt + i] as number;
+    clearCounts(counts, slot * BYTE_VALUES);
+    this.#position[at] = 0;
+    this.#count(at, head, 0, headBytes, isExplained);
+    this.#count(at, bytes, end, to, isExplained);
   }
 
-  /** Counts what lies beyond the head; `position` is that of `bytes[from]`. */
-  #count(at: number, position: number, bytes: Uint8Array, from: number, to: number): void {
-    const counts = this.#pool.counts;
-    const end = position + to - from;
-    const startSlot = this.#startSlot[at] as number;
-    if (startSlot !== NO_SLOT) {
-      if (end >= this.#decided) {
-        this.#pool.give(startSlot);
-        this.#startSlot[at] = NO_SLOT;
-      } else countBytes(counts, startSlot * BYTE_VALUES, bytes, from, from + Math.min(end, this.#size) - position);
+  #count(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
+    const { cuts } = this.#plan;
+    const { counts } = this.#pool;
+    let position = this.#position[at] as number;
+    while (from < to && this.#state[at] === SAMPLING) {
+      const { octets, what, isCounted } = cuts[this.#nextCut[at] as number] as Cut;
+      const end = Math.min(to, from + octets - position);
+      if (isCounted) countBytes(counts, (this.#slot[at] as number) * BYTE_VALUES, bytes, from, end);
+      position += end - from;
+      from = end;
+      this.#position[at] = position;
+      if (position < octets) return;
+      this.#reach(at, what, isExplained);
+      this.#nextCut[at] = (this.#nextCut[at] as number) + 1;
     }
-    const first = Math.max(position, this.#offset);
-    const last = Math.min(end, this.#offset + this.#size);
-    countBytes(
-      counts,
-      (this.#slot[at] as number) * BYTE_VALUES,
-      bytes,
-      from + first - position,
-      from + last - position,
-    );
   }
 
-  #finish(at: number): void {
-    this.#measure(at);
-    this.#state[at] = MEASURED;
-    this.#giveBack(at);
+  #reach(at: number, what: number, isExplained: boolean): void {
+    if ((what & AT_START_SAMPLE_END) !== 0) this.#measureCounted(at);
+    if ((what & AT_CHECKPOINT) !== 0) this.#note(at);
+    if ((what & AT_OFFSET) !== 0) this.#beginFirst(at);
+    if ((what & AT_WINDOW_END) !== 0) this.#endWindow(at, isExplained);
   }
 
-  #measure(at: number): void {
+  /** Notes the entropy of all octets so far. */
+  #note(at: number): void {
+    const { checkpoints } = this.#plan;
     const position = this.#position[at] as number;
-    const slot = this.#slot[at] as number;
-    if (position < this.#head) {
-      const length = Math.min(position, this.#size);
-      this.#scratch.fill(0);
-      countBytes(this.#scratch, 0, this.#pool.raw, slot * SLOT_BYTES, slot * SLOT_BYTES + length);
-      this.#setMeasures(at, this.#scratch, 0, length);
-    } else if (position < this.#decided) {
-      const length = Math.min(position, this.#size);
-      this.#setMeasures(at, this.#pool.counts, (this.#startSlot[at] as number) * BYTE_VALUES, length);
-    } else {
-      const length = Math.min(position - this.#offset, this.#size);
-      this.#setMeasures(at, this.#pool.counts, slot * BYTE_VALUES, length);
+    const index = at * checkpoints.length + checkpoints.indexOf(position);
+    this.#cumulative[index] = entropyBitsPerByte(this.#countsSoFar(at), this.#baseSoFar(at), position);
+  }
+
+  /** What was counted so far is before the first window. */
+  #beginFirst(at: number): void {
+    const slot = this.#pool.take();
+    if (slot === NO_SLOT) {
+      this.#giveBack(at);
+      this.#state[at] = SKIPPED;
+      this.skipped++;
+      return;
     }
+    this.#slotBefore[at] = this.#slot[at] as number;
+    this.#slot[at] = slot;
+    clearCounts(this.#pool.counts, slot * BYTE_VALUES);
+  }
+
+  #endWindow(at: number, isExplained: boolean): void {
+    const { cuts, firstWindowEnd, sizeBytes } = this.#plan;
+    const { counts } = this.#pool;
+    const base = (this.#slot[at] as number) * BYTE_VALUES;
+    const cut = this.#nextCut[at] as number;
+    if (cut === firstWindowEnd) this.#measureCounted(at);
+    else {
+      const value = randomness(counts, base, sizeBytes) as number;
+      if (value < (this.#flattest[at] as number)) this.#flattest[at] = value;
+    }
+    if (isExplained || (this.#flattest[at] as number) < 1 || cut + 1 === cuts.length) {
+      this.#state[at] = MEASURED;
+      this.#giveBack(at);
+    } else clearCounts(counts, base);
+  }
+
+  /** Measures the sample, unless that was done and it has not changed since. */
+  #measureCounted(at: number): void {
+    const { decidedBytes, firstWindowEnd, offsetBytes, sizeBytes } = this.#plan;
+    const position = this.#position[at] as number;
+    if (position < decidedBytes) {
+      if (position <= sizeBytes) this.#setMeasures(at, this.#countsSoFar(at), this.#baseSoFar(at), position);
+    } else if ((this.#nextCut[at] as number) <= firstWindowEnd) {
+      const base = (this.#slot[at] as number) * BYTE_VALUES;
+      this.#setMeasures(at, this.#pool.counts, base, Math.min(position - offsetBytes, sizeBytes));
+    }
+  }
+
+  /** Counts of all octets so far, from `#baseSoFar` on; up to the end of the first window. */
+  #countsSoFar(at: number): Uint16Array {
+    const before = this.#slotBefore[at] as number;
+    if (before === NO_SLOT) return this.#pool.counts;
+    addCounts(this.#scratch, this.#pool.counts, before * BYTE_VALUES, (this.#slot[at] as number) * BYTE_VALUES);
+    return this.#scratch;
+  }
+
+  #baseSoFar(at: number): number {
+    return this.#slotBefore[at] === NO_SLOT ? (this.#slot[at] as number) * BYTE_VALUES : 0;
   }
 
   #setMeasures(at: number, counts: Uint16Array, base: number, total: number): void {
     this.#randomness[at] = randomness(counts, base, total) ?? Number.NaN;
+    this.#flattest[at] = this.#randomness[at] as number;
     this.#entropy[at] = entropyBitsPerByte(counts, base, total);
+  }
+
+  #known(at: number, values: Float64Array): number | null {
+    const state = this.#state[at];
+    const value = values[at] as number;
+    return state === EMPTY || state === SKIPPED || Number.isNaN(value) ? null : value;
   }
 
   #giveBack(at: number): void {
     this.#pool.give(this.#slot[at] as number);
-    this.#pool.give(this.#startSlot[at] as number);
+    this.#pool.give(this.#slotBefore[at] as number);
     this.#slot[at] = NO_SLOT;
-    this.#startSlot[at] = NO_SLOT;
+    this.#slotBefore[at] = NO_SLOT;
   }
 }

@@ -41,7 +41,7 @@ function payloadOf(random: SeededRandom, length: number): Uint8Array {
 for (const settings of SETTINGS)
   test(`Sampler: however it is cut, the sample is the definition's: ${JSON.stringify(settings)}`, () => {
     const random = new SeededRandom(settings.offsetBytes + settings.sampleBytes);
-    const sampler = new Sampler(settings, 4);
+    const sampler = new Sampler({ ...settings, windows: 1, profileBytes: 4096 }, 4);
     const { offsetBytes: offset, leastRestBytes: rest, sampleBytes: size } = settings;
     const lengths = [0, 1, 63, 64, 511, 512, 513, offset, offset + rest - 1, offset + rest, offset + size, 9000];
     for (const length of [...lengths, ...Array.from({ length: 30 }, () => random.below(8000))]) {
@@ -51,9 +51,10 @@ for (const settings of SETTINGS)
       sampler.clear(row);
       for (let from = 0; from < length; ) {
         const to = Math.min(length, from + 1 + random.below(1500));
-        sampler.add(at, payload, from, to);
+        sampler.add(at, payload, from, to, true);
         from = to;
       }
+      sampler.measure(at);
       const sample = sampleOf(payload, settings);
       const counts = new Uint16Array(256);
       countBytes(counts, 0, sample, 0, sample.length);
@@ -70,22 +71,89 @@ for (const settings of SETTINGS)
   });
 
 test("Sampler: no slot is left: skipped, counted, and null", () => {
-  const sampler = new Sampler({ sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256 }, 2);
+  const sampler = new Sampler(
+    { sampleBytes: 4096, offsetBytes: 500, leastRestBytes: 256, windows: 1, profileBytes: 0 },
+    2,
+  );
   const payload = payloadOf(new SeededRandom(1), 600); // two slots a direction
-  for (let at = 0; at < 4; at++) sampler.add(at, payload, 0, payload.length);
+  for (let at = 0; at < 4; at++) sampler.add(at, payload, 0, payload.length, true);
+  for (let at = 0; at < 4; at++) sampler.measure(at);
   const known = [0, 1, 2, 3].filter((at) => sampler.randomness(at) !== null);
   assert.deepEqual({ known: known.length, skipped: sampler.skipped }, { known: 2, skipped: 2 });
 });
 
 test("Sampler: a complete sample gives its memory back and keeps its value", () => {
-  const settings = { sampleBytes: 4096, offsetBytes: 256, leastRestBytes: 256 };
+  const settings = { sampleBytes: 4096, offsetBytes: 256, leastRestBytes: 256, windows: 1, profileBytes: 0 };
   const sampler = new Sampler(settings, 2);
   const payload = payloadOf(new SeededRandom(2), 4352);
-  sampler.add(0, payload, 0, payload.length - 1);
-  assert.equal(sampler.slotsInUse, 1);
-  sampler.add(0, payload, payload.length - 1, payload.length);
+  sampler.add(0, payload, 0, payload.length - 1, true);
+  assert.equal(sampler.slotsInUse, 2);
+  sampler.add(0, payload, payload.length - 1, payload.length, true);
   const value = sampler.randomness(0);
   assert.equal(sampler.slotsInUse, 0);
-  sampler.add(0, new Uint8Array(5000), 0, 5000);
+  sampler.add(0, new Uint8Array(5000), 0, 5000, true);
   assert.equal(sampler.randomness(0), value);
+});
+
+const WINDOWED = { sampleBytes: 1000, offsetBytes: 300, leastRestBytes: 64, windows: 3, profileBytes: 4096 };
+
+/** Text, but for `from` to `to`, which are random. */
+function partlyRandom(length: number, from: number, to: number): Uint8Array {
+  const bytes = Uint8Array.from({ length }, (_, i) => 0x61 + (i % 20));
+  new SeededRandom(from + 1).fill(bytes.subarray(from, to));
+  return bytes;
+}
+
+for (const { name, from, to, isExplained, windows } of [
+  { name: "the first is flat, that is enough", from: 300, to: 1300, isExplained: false, windows: 1 },
+  { name: "the second is flat", from: 1300, to: 2300, isExplained: false, windows: 2 },
+  { name: "the last is flat", from: 2300, to: 3300, isExplained: false, windows: 3 },
+  { name: "flat beyond the last", from: 3300, to: 4300, isExplained: false, windows: 3 },
+  { name: "no second one of what is explained", from: 1300, to: 2300, isExplained: true, windows: 1 },
+])
+  test(`Sampler: windows: ${name}`, () => {
+    const sampler = new Sampler(WINDOWED, 2);
+    const payload = partlyRandom(5000, from, to);
+    for (let i = 0; i < payload.length; i += 7)
+      sampler.add(3, payload, i, Math.min(i + 7, payload.length), isExplained);
+    sampler.measure(3);
+    const values = Array.from({ length: windows }, (_, i) =>
+      randomnessOf(payload.subarray(300 + 1000 * i, 1300 + 1000 * i)),
+    );
+    assert.deepEqual(
+      {
+        first: sampler.randomness(3),
+        flattest: sampler.flattest(3),
+        seenBytes: sampler.seenBytes(3),
+        slots: sampler.slotsInUse,
+      },
+      { first: values[0], flattest: Math.min(...values), seenBytes: 300 + 1000 * windows, slots: 0 },
+    );
+  });
+
+function randomnessOf(sample: Uint8Array): number {
+  const counts = new Uint16Array(256);
+  countBytes(counts, 0, sample, 0, sample.length);
+  return randomness(counts, 0, sample.length) ?? Number.NaN;
+}
+
+test("Sampler: cumulative entropy at each checkpoint, and at the end of a short direction", () => {
+  const settings = { sampleBytes: 4096, offsetBytes: 700, leastRestBytes: 600, windows: 1, profileBytes: 3000 };
+  const random = new SeededRandom(3);
+  for (const length of [0, 10, 511, 512, 700, 1299, 1300, 2047, 2048, 4796]) {
+    const sampler = new Sampler(settings, 1);
+    const payload = payloadOf(random, length);
+    for (let from = 0; from < length; from += 333) sampler.add(1, payload, from, Math.min(from + 333, length), true);
+    sampler.measure(1);
+    const ends = [512, 1024, 2048].filter((octets) => octets <= length);
+    if (length > 0 && length < 1300 && length !== 512) ends.push(length);
+    const expected = ends.map((octets) => {
+      const counts = new Uint16Array(256);
+      countBytes(counts, 0, payload, 0, octets);
+      return { octets, bitsPerByte: entropyBitsPerByte(counts, 0, octets) };
+    });
+    assert.deepEqual(sampler.cumulative(1), expected, `${length} octets`);
+    sampler.lose(1);
+    assert.deepEqual(sampler.cumulative(1), []);
+  }
 });
