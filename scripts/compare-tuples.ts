@@ -62,7 +62,7 @@ function renderTuple(packet: Packet): InnermostTuple {
   }
   const [source, destination] = [keyAddress(key, 0, 0), keyAddress(key, 0, 1)];
   const hasPorts = Object.values(PORTS).includes(packet.protocol) && !packet.laterFragment;
-  if (!hasPorts || (packet.sourcePort === 0 && packet.destinationPort === 0)) return `- ${source} > ${destination}`;
+  if (!hasPorts) return `- ${source} > ${destination}`;
   return `${packet.protocol} ${source} ${packet.sourcePort} > ${destination} ${packet.destinationPort}`;
 }
 

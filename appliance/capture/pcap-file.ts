@@ -1,5 +1,5 @@
 import { type Decoded, malformed, ok, truncated } from "../../core/decoded.ts";
-import type { FrameCursor } from "./frame-cursor.ts";
+import type { FrameCursor, FrameFields } from "./frame-cursor.ts";
 
 /** pcap with nanosecond times, little-endian. Source: draft-ietf-opsawg-pcap, sections 4 and 5. */
 export const PCAP_HEADER_BYTES = 24;
@@ -37,7 +37,7 @@ export class PcapRecordBuffer {
     this.#view = new DataView(this.bytes.buffer);
   }
 
-  append(frame: FrameCursor): void {
+  append(frame: FrameFields): void {
     const { capturedBytes } = frame;
     const at = this.lengthBytes;
     if (at + PCAP_RECORD_BYTES + capturedBytes > this.bytes.length) this.#grow(PCAP_RECORD_BYTES + capturedBytes);

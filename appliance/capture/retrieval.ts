@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import type { FrameCursor } from "./frame-cursor.ts";
+import type { FrameFields } from "./frame-cursor.ts";
 import {
   decodePcapHeader,
   encodePcapHeader,
@@ -12,9 +12,30 @@ import {
 } from "./pcap-file.ts";
 import { listStoredFiles } from "./pcap-store.ts";
 
-/** Whether a frame is wanted. Made anew for each link type that is met. */
-export type FrameMatch = (frame: FrameCursor) => boolean;
-export type FrameMatchOf = (linkType: number) => FrameMatch;
+export type { FrameFields } from "./frame-cursor.ts";
+
+export interface FrameSink {
+  /** The octets are copied. */
+  append(frame: FrameFields): void;
+}
+
+/** Chooses among the frames of one link type. */
+export interface FrameSelector {
+  /** Takes the next frame, and gives to `found` those that are known by now to be wanted, in the order they came. */
+  take(frame: FrameFields, found: FrameSink): void;
+  /** No more frames come. */
+  finish(found: FrameSink): void;
+}
+
+/** Chooses each frame for itself. */
+export function selectFrames(isWanted: (frame: FrameFields) => boolean): FrameSelector {
+  return {
+    take: (frame, found) => {
+      if (isWanted(frame)) found.append(frame);
+    },
+    finish: () => {},
+  };
+}
 
 export interface Retrieval {
   readonly folder: string;
@@ -23,10 +44,12 @@ export interface Retrieval {
   readonly toMs: number;
   /** Octets of pcap at most; it ends at a whole frame. */
   readonly maxBytes: number;
-  readonly matchOf: FrameMatchOf;
+  /** Asked once for each link type that is met. */
+  readonly selectorOf: (linkType: number) => FrameSelector;
 }
 
 const READ_BYTES = 1024 * 1024;
+const FOUND_BYTES = 64 * 1024;
 /** Frames of several ports lie in a file by blocks, not strictly by time. */
 const DISORDER_MS = 2_000;
 
@@ -35,36 +58,54 @@ const DISORDER_MS = 2_000;
  * type is that of the first frame found; frames of another are left out. Damage ends the reading of that one file.
  */
 export async function* retrieveFrames(retrieval: Retrieval, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const { folder, fromMs, toMs } = retrieval;
-  const files = listStoredFiles(folder).filter(
-    (file) => file.startMs <= toMs + DISORDER_MS && file.endMs >= fromMs - DISORDER_MS,
-  );
   let chosenLinkType: number | undefined;
   let leftBytes = retrieval.maxBytes - PCAP_HEADER_BYTES;
-  for (const { name } of files) {
-    for await (const { linkType, records } of readMatches(join(folder, name), retrieval, signal)) {
-      if (chosenLinkType === undefined) {
-        chosenLinkType = linkType;
-        yield encodePcapHeader(linkType);
-      }
-      if (linkType !== chosenLinkType) break;
-      if (records.length > leftBytes) {
-        const whole = wholeRecordsBytes(records, leftBytes);
-        if (whole > 0) yield records.subarray(0, whole);
-        return;
-      }
-      leftBytes -= records.length;
-      yield records;
+  for await (const { linkType, records } of readFiles(retrieval, signal)) {
+    if (chosenLinkType === undefined) {
+      chosenLinkType = linkType;
+      yield encodePcapHeader(linkType);
     }
+    if (linkType !== chosenLinkType) continue;
+    if (records.length > leftBytes) {
+      const whole = wholeRecordsBytes(records, leftBytes);
+      if (whole > 0) yield records.subarray(0, whole);
+      return;
+    }
+    leftBytes -= records.length;
+    yield records;
   }
   if (chosenLinkType === undefined) yield encodePcapHeader(1);
 }
 
-async function* readMatches(
+interface Found {
+  readonly linkType: number;
+  readonly records: Uint8Array;
+}
+
+async function* readFiles(retrieval: Retrieval, signal: AbortSignal): AsyncGenerator<Found> {
+  const { folder, fromMs, toMs, selectorOf } = retrieval;
+  const files = listStoredFiles(folder).filter(
+    (file) => file.startMs <= toMs + DISORDER_MS && file.endMs >= fromMs - DISORDER_MS,
+  );
+  const selectors = new Map<number, FrameSelector>();
+  const selectorOnce = (linkType: number): FrameSelector => {
+    const selector = selectors.get(linkType) ?? selectorOf(linkType);
+    selectors.set(linkType, selector);
+    return selector;
+  };
+  for (const { name } of files) yield* readFile(join(folder, name), { ...retrieval, selectorOf: selectorOnce }, signal);
+  for (const [linkType, selector] of selectors) {
+    const found = new PcapRecordBuffer(FOUND_BYTES);
+    selector.finish(found);
+    if (found.lengthBytes > 0) yield { linkType, records: found.bytes.subarray(0, found.lengthBytes) };
+  }
+}
+
+async function* readFile(
   path: string,
-  { fromMs, toMs, matchOf }: Retrieval,
+  { fromMs, toMs, selectorOf }: Retrieval,
   signal: AbortSignal,
-): AsyncGenerator<{ readonly linkType: number; readonly records: Uint8Array }> {
+): AsyncGenerator<Found> {
   const file = await openUnlessGone(path);
   if (file === undefined) return;
   try {
@@ -73,8 +114,8 @@ async function* readMatches(
     const header = decodePcapHeader(buffer.subarray(0, bytesRead));
     if (!header.ok) return; // cut by a power failure right at its start
     const linkType = header.value;
-    const matches = matchOf(linkType);
-    const found = new PcapRecordBuffer(64 * 1024);
+    const selector = selectorOf(linkType);
+    const found = new PcapRecordBuffer(FOUND_BYTES);
     let positionBytes = PCAP_HEADER_BYTES;
     for (;;) {
       signal.throwIfAborted();
@@ -82,7 +123,7 @@ async function* readMatches(
       const cursor = new PcapRecordCursor(buffer.subarray(0, lengthBytes));
       while (cursor.next()) {
         const timeMs = cursor.timeSeconds * 1000 + cursor.timeNanoseconds / 1e6;
-        if (timeMs >= fromMs && timeMs <= toMs && matches(cursor)) found.append(cursor);
+        if (timeMs >= fromMs && timeMs <= toMs) selector.take(cursor, found);
       }
       if (found.lengthBytes > 0) yield { linkType, records: found.bytes.slice(0, found.lengthBytes) };
       found.clear();

@@ -12,6 +12,12 @@ export interface DefragmenterLimits {
   readonly timeoutSeconds: number;
 }
 
+export const DEFRAGMENTER_LIMITS: DefragmenterLimits = {
+  maxBytes: 8 * 1024 * 1024,
+  maxDatagrams: 2048,
+  timeoutSeconds: 30,
+};
+
 export interface DefragmenterCounters {
   /** All that came, also those that were dropped. */
   fragments: number;

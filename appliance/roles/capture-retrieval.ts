@@ -3,10 +3,10 @@ import { ConfigError } from "../../core/checked-json.ts";
 import type { PcapSelection } from "../../core/contract/role.ts";
 import { BpfProgram } from "../capture/bpf-program.ts";
 import { PCAP_FRAME_MAX_BYTES, PCAP_HEADER_BYTES } from "../capture/pcap-file.ts";
-import { type FrameMatchOf, retrieveFrames } from "../capture/retrieval.ts";
+import { type FrameFields, type FrameSelector, retrieveFrames, selectFrames } from "../capture/retrieval.ts";
 import { compileFilter } from "../capture/ring.ts";
 import { runQuery } from "../session/query.ts";
-import { type FiveTupleRecord, matchSession } from "./session-match.ts";
+import { type FiveTupleRecord, FRAGMENTS_MS, selectSession } from "./session-match.ts";
 
 const QUERY_TIMEOUT_MS = 10_000;
 /** Times in the store have microseconds, those of frames nanoseconds. */
@@ -38,16 +38,15 @@ export async function openSelection(
     toMs = Math.min(toMs, session.end * 1000 + ROUNDING_MS);
   }
   if (filter !== undefined) checkFilter(filter);
-  const matchOf: FrameMatchOf = (linkType) => {
-    const ofSession = session === undefined ? undefined : matchSession(session, linkType);
+  const selectorOf = (linkType: number): FrameSelector => {
     const program =
       filter === undefined ? undefined : new BpfProgram(compileFilter(filter, linkType, PCAP_FRAME_MAX_BYTES));
-    return (frame) =>
-      (ofSession === undefined || ofSession(frame)) &&
-      (program === undefined ||
-        program.run(frame.bytes, frame.offsetBytes, frame.capturedBytes, frame.originalBytes) > 0);
+    const accepts = ({ bytes, offsetBytes, capturedBytes, originalBytes }: FrameFields): boolean =>
+      program === undefined || program.run(bytes, offsetBytes, capturedBytes, originalBytes) > 0;
+    return session === undefined ? selectFrames(accepts) : selectSession({ session, fromMs, toMs, accepts }, linkType);
   };
-  return retrieveFrames({ folder: join(nsmFolder, "pcap"), fromMs, toMs, maxBytes, matchOf }, signal);
+  const readFromMs = session === undefined ? fromMs : fromMs - FRAGMENTS_MS;
+  return retrieveFrames({ folder: join(nsmFolder, "pcap"), fromMs: readFromMs, toMs, maxBytes, selectorOf }, signal);
 }
 
 async function findSession(

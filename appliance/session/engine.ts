@@ -1,5 +1,5 @@
 import type { SensorConfig } from "../../core/contract/sensor-config.ts";
-import { Defragmenter } from "../decode/defragmenter.ts";
+import { DEFRAGMENTER_LIMITS, Defragmenter } from "../decode/defragmenter.ts";
 import { decodeExpired, decodeFrame, decodeRest, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
 import {
@@ -86,10 +86,6 @@ const MICROSECONDS = 1_000_000;
 const CLOSED_LINGER_MS = 10_000;
 /** Segments or datagrams of a direction in which its protocol is looked for. */
 const CHUNKS_MAX = 8;
-/** Datagrams of which fragments are missing. */
-const FRAGMENTED_DATAGRAMS_MAX = 2048;
-const FRAGMENTS_BYTES = 8 * 1024 * 1024;
-const FRAGMENTS_TIMEOUT_SECONDS = 30;
 /** The clock was set back by more than this. */
 const CLOCK_BACK_SECONDS = 60;
 /** Times beyond 2106 are garbage. */
@@ -131,15 +127,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     this.#firstId = options.firstId;
     this.#idStride = options.idStride ?? 1;
     this.#share = options.share ?? { index: 0, count: 1 };
-    this.#defragmenter = new Defragmenter(
-      {
-        maxBytes: FRAGMENTS_BYTES,
-        maxDatagrams: FRAGMENTED_DATAGRAMS_MAX,
-        timeoutSeconds: FRAGMENTS_TIMEOUT_SECONDS,
-      },
-      options.seed,
-      this.counters,
-    );
+    this.#defragmenter = new Defragmenter(DEFRAGMENTER_LIMITS, options.seed, this.counters);
     this.#packet = new Packet(this.#defragmenter);
     this.#table = new SessionTable(maxSessions, options.seed);
     const { heldDirectionBytes: directionBytes, heldBytes: totalBytes } = config.session;

@@ -88,8 +88,13 @@ function renderIpv4(word: number): string {
   return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
 }
 
-/** RFC 5952, section 4: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
+/**
+ * RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::` (section 4), an IPv4 address
+ * that was mapped in its own form (section 5).
+ */
 function renderIpv6(words: Int32Array, at: number): string {
+  if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0xffff)
+    return `::ffff:${renderIpv4(words[at + 3] as number)}`;
   const groups: number[] = [];
   for (let i = 0; i < 4; i++) {
     const word = words[at + i] as number;

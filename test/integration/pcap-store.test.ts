@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import type { FrameCursor } from "../../appliance/capture/frame-cursor.ts";
 import { PcapRecordBuffer } from "../../appliance/capture/pcap-file.ts";
 import { PcapStore, type PcapStoreOptions } from "../../appliance/capture/pcap-store.ts";
-import { retrieveFrames } from "../../appliance/capture/retrieval.ts";
+import { retrieveFrames, selectFrames } from "../../appliance/capture/retrieval.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 
 const START_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -55,7 +55,7 @@ async function marksRetrieved(range: { fromMs?: number; toMs?: number } = {}): P
     fromMs: 0,
     toMs: Number.MAX_SAFE_INTEGER,
     maxBytes: 1e9,
-    matchOf: () => () => true,
+    selectorOf: () => selectFrames(() => true),
     ...range,
   };
   for await (const chunk of retrieveFrames(retrieval, AbortSignal.timeout(60_000))) chunks.push(chunk);

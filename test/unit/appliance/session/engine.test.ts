@@ -157,12 +157,13 @@ test("Engine: addresses are text as RFC 5952 wants it", () => {
     "1:2:3:4:5:6:7:8",
     "fe80::a:0:0:b",
   ];
-  for (const text of texts) h.feed(ipPacket({ from: text, to: "ff02::1" }, 89, new Uint8Array(1)));
+  for (const text of [...texts, "::ffff:c000:201"])
+    h.feed(ipPacket({ from: text, to: "ff02::1" }, 89, new Uint8Array(1)));
   assert.deepEqual(
     finalsOf(h)
       .map(({ src_ip }) => src_ip)
       .sort(),
-    [...texts].sort(),
+    [...texts, "::ffff:192.0.2.1"].sort(),
   );
 });
 
