@@ -15,7 +15,7 @@ const ZLIB_DICTIONARY = 0x20;
 const WINDOW_BYTES = 32_768;
 
 /** RFC 1952, section 2.3: no reserved flag, known extra flags and operating system. */
-function isGzip(b: Uint8Array, from: number, to: number): boolean {
+export function isGzip(b: Uint8Array, from: number, to: number): boolean {
   const system = octetOr(b, from + 9, to, 3);
   return (
     (octetOr(b, from + 3, to, 0) & 0xe0) === 0 &&
@@ -38,7 +38,7 @@ function isRawDeflate(b: Uint8Array, from: number, to: number): boolean {
 }
 
 /** RFC 8878, section 3.1.1: no reserved bit, a first block of a known type that is not longer than its greatest. */
-function isZstd(b: Uint8Array, from: number, to: number): boolean {
+export function isZstd(b: Uint8Array, from: number, to: number): boolean {
   const descriptor = octetOr(b, from + 4, to, 0);
   if ((descriptor & 0x08) !== 0) return false;
   const isSingle = (descriptor & 0x20) !== 0;

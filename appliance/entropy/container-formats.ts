@@ -2,7 +2,7 @@ import { type FormatSignature, magic, octetOr, textMagic } from "./format-signat
 import { hasText, word16Little } from "./octets.ts";
 
 /** PKWARE's APPNOTE, section 4.3.7: a version up to 6.3, a method that there is. */
-function isZipEntry(b: Uint8Array, from: number, to: number): boolean {
+export function isZipEntry(b: Uint8Array, from: number, to: number): boolean {
   if (to - from < 10) return octetOr(b, from + 4, to, 20) <= 63;
   const method = word16Little(b, from + 8);
   return (b[from + 4] as number) <= 63 && (method <= 20 || (method >= 93 && method <= 99));

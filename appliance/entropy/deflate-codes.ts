@@ -18,7 +18,7 @@ function baseOf(extraBits: Uint8Array, code: number): number {
   return extraBits.subarray(0, code).reduce((sum, bits) => sum + (1 << bits), 0);
 }
 
-/** Neither a literal nor a match: the end of the block or of the octets, or what can't be. */
+/** Neither a literal nor a match: the end of the block or of the octets, or what can't be. Octets of others are above 0. */
 export const STEP_END = 0;
 export const STEP_WRONG = -1;
 

@@ -1,5 +1,6 @@
+import { isFrameChain } from "./audio-frames.ts";
 import { type FormatSignature, magic, octetOr, textMagic } from "./format-signature.ts";
-import { hasText, word16, word24, word32 } from "./octets.ts";
+import { hasText, word32 } from "./octets.ts";
 
 /** ITU-T T.81, annex B: the marker of a segment follows the one of the start. */
 function isJpeg(b: Uint8Array, from: number, to: number): boolean {
@@ -34,7 +35,7 @@ function isBoxes(b: Uint8Array, from: number, to: number): boolean {
 }
 
 /** RFC 3533: version 0, flags for continued, first and last page. */
-function isOgg(b: Uint8Array, from: number, to: number): boolean {
+export function isOgg(b: Uint8Array, from: number, to: number): boolean {
   return octetOr(b, from + 4, to, 0) === 0 && octetOr(b, from + 5, to, 0) <= 7;
 }
 
@@ -56,65 +57,15 @@ function isWoff(b: Uint8Array, from: number, to: number): boolean {
   return word32(b, from + 4) === 0x0001_0000 || ["OTTO", "true", "ttcf"].some((name) => hasText(b, from + 4, to, name));
 }
 
-export const TS_PACKET_BYTES = 188;
+const TS_PACKET_BYTES = 188;
 
-/** MPEG-TS (ISO/IEC 13818-1): sync octets 188 apart, no transport error, the null packet's or a sensible adaptation field. */
-function isTransportStream(b: Uint8Array, from: number, to: number): boolean {
-  if (to - from <= 2 * TS_PACKET_BYTES) return false;
+/** MPEG-TS (ISO/IEC 13818-1): sync octets 188 apart, no transport error, payload or an adaptation field; at least `least` packets. */
+export function isTransportStream(b: Uint8Array, from: number, to: number, least: number): boolean {
+  if (to - from <= (least - 1) * TS_PACKET_BYTES) return false;
   for (let at = from; at < to; at += TS_PACKET_BYTES)
     if (b[at] !== 0x47 || (octetOr(b, at + 1, to, 0) & 0x80) !== 0 || (octetOr(b, at + 3, to, 0x10) & 0x30) === 0)
       return false;
   return true;
-}
-
-/** Kilobits a second of MPEG audio, by version 1 or else and layer 1..3 (ISO/IEC 11172-3, 13818-3), by index 1..14. */
-const KBITS: readonly (readonly number[])[] = [
-  [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
-  [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
-  [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-  [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
-  [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-  [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-];
-const MPEG1_HZ: readonly number[] = [44_100, 48_000, 32_000];
-
-/** Octets of the frame of MPEG audio that starts at `at`, where four octets are; 0: none does. */
-export function mpegAudioFrameBytes(b: Uint8Array, at: number): number {
-  const header = word32(b, at);
-  const version = (header >>> 19) & 3;
-  const layer = 4 - ((header >>> 17) & 3);
-  const rate = (header >>> 12) & 15;
-  const frequency = (header >>> 10) & 3;
-  if (header >>> 21 !== 0x7ff || version === 1 || layer === 4 || rate === 0 || rate === 15 || frequency === 3) return 0;
-  const isMpeg1 = version === 3;
-  const hertz = (MPEG1_HZ[frequency] as number) / (isMpeg1 ? 1 : version === 2 ? 2 : 4);
-  const bits = 1000 * ((KBITS[(isMpeg1 ? 0 : 3) + layer - 1] as readonly number[])[rate - 1] as number);
-  const padding = (header >>> 9) & 1;
-  if (layer === 1) return 4 * (Math.floor((12 * bits) / hertz) + padding);
-  return Math.floor(((layer === 3 && !isMpeg1 ? 72 : 144) * bits) / hertz) + padding;
-}
-
-/** Octets of the ADTS frame of AAC (ISO/IEC 13818-7) that starts at `at`, where seven octets are; 0: none does. */
-export function adtsFrameBytes(b: Uint8Array, at: number): number {
-  const frequency = ((b[at + 2] as number) >> 2) & 15;
-  const length = ((word24(b, at + 3) & 0x3_ffe0) >> 5) | 0;
-  return (word16(b, at) & 0xfff6) === 0xfff0 && frequency <= 12 && length > 7 ? length : 0;
-}
-
-/** Bits of a frame's header that stay the same from frame to frame: version, layer, sampling frequency. */
-const SAME_IN_FRAMES = 0xfffe_0c00;
-
-/** True where a chain of at least `least` whole frames of sound starts at `from`, and goes on to the end of the octets. */
-export function isFrameChain(b: Uint8Array, from: number, to: number, least: number): boolean {
-  const first = word32(b, from);
-  const bytesOf = ((first >>> 17) & 3) === 0 ? adtsFrameBytes : mpegAudioFrameBytes;
-  let frames = 0;
-  for (let at = from; at + 7 <= to; frames++) {
-    const bytes = bytesOf(b, at);
-    if (bytes === 0 || ((word32(b, at) ^ first) & SAME_IN_FRAMES) !== 0) return false;
-    at += bytes;
-  }
-  return frames >= least;
 }
 
 /** Pictures, sound, films and fonts, compressed. */
@@ -135,7 +86,7 @@ export const MEDIA_FORMATS: readonly FormatSignature[] = [
   textMagic("OggS", isOgg),
   textMagic("ID3", isId3),
   { first: [0xff], matches: (b, from, to) => to - from > 11 && isFrameChain(b, from, to, 2) },
-  { first: [0x47], matches: isTransportStream },
+  { first: [0x47], matches: (b, from, to) => isTransportStream(b, from, to, 3) },
   magic("1a45dfa3"), // Matroska, WebM
   magic("000001ba"), // MPEG programme stream
   magic("000001b3"), // MPEG video
