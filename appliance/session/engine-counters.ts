@@ -25,6 +25,8 @@ export interface EngineCounters extends DefragmenterCounters, HttpCounters, Quic
   sessionsEvicted: number;
   /** Directions without a sample, because there was no memory for it. */
   samplesSkipped: number;
+  /** Directions that were flat and unexplained, and could not be kept as they are to be judged: no room was left. */
+  rawWindowsSkipped: number;
   httpRequests: number;
   handshakes: number;
   alarms: number;
@@ -62,6 +64,7 @@ export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = 
   sessionsActive: "own",
   sessionsEvicted: "own",
   samplesSkipped: "own",
+  rawWindowsSkipped: "own",
   httpRequests: "own",
   httpPendingDropped: "own",
   httpHeadsCut: "own",

@@ -381,6 +381,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     }
     this.#sampler.add(2 * row + side, bytes, from, to, words[base + PROTOCOL] !== PROTOCOL_NONE);
     this.counters.samplesSkipped = this.#sampler.skipped;
+    this.counters.rawWindowsSkipped = this.#sampler.rawWindowsSkipped;
   }
 
   /** Second at which the row is to be looked at: when it has been idle for long enough, or is to be reported. */

@@ -1,5 +1,5 @@
 import { PROTOCOLS } from "../entropy/recognise-protocol.ts";
-import { judge, type Verdict } from "../entropy/verdict.ts";
+import { judge } from "../entropy/verdict.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { HttpTransaction } from "../http/http-transaction.ts";
 import { keyAddress, keyPort, keyProtocol } from "./five-tuple.ts";
@@ -37,10 +37,10 @@ export function renderSession(table: SessionTable, sampler: Sampler, row: number
   const flags = words[base + FLAGS] as number;
   const vlan = words[base + VLAN] as number;
   const protocol = PROTOCOLS[words[base + PROTOCOL] as number];
-  sampler.measure(source);
-  sampler.measure(destination);
-  const sourceVerdict = judgeSide(sampler, source, protocol);
-  const destinationVerdict = judgeSide(sampler, destination, protocol);
+  const sourceEvidence = sampler.evidence(source, protocol !== undefined);
+  const destinationEvidence = sampler.evidence(destination, protocol !== undefined);
+  const sourceVerdict = sourceEvidence && judge(sourceEvidence, protocol);
+  const destinationVerdict = destinationEvidence && judge(destinationEvidence, protocol);
   const encrypted = sourceVerdict?.kind === "encrypted" || destinationVerdict?.kind === "encrypted";
   return {
     type: "session",
@@ -59,10 +59,10 @@ export function renderSession(table: SessionTable, sampler: Sampler, row: number
     dst_bytes: numbers[number + BYTES + destinationSide] as number,
     src_flags: (flags >> (8 * sourceSide)) & 0xff,
     dst_flags: (flags >> (8 * destinationSide)) & 0xff,
-    src_randomness: floor4(sampler.randomness(source)),
-    dst_randomness: floor4(sampler.randomness(destination)),
-    src_entropy: round4(sampler.entropy(source)),
-    dst_entropy: round4(sampler.entropy(destination)),
+    src_randomness: floor4(sourceEvidence?.randomness ?? null),
+    dst_randomness: floor4(destinationEvidence?.randomness ?? null),
+    src_entropy: round4(sourceEvidence?.entropyBitsPerByte ?? null),
+    dst_entropy: round4(destinationEvidence?.entropyBitsPerByte ?? null),
     src_p_encrypted: round4(sourceVerdict?.pEncrypted ?? null),
     dst_p_encrypted: round4(destinationVerdict?.pEncrypted ?? null),
     src_kind: sourceVerdict?.kind ?? "unknown",
@@ -125,11 +125,6 @@ function endsOf({ words, numbers }: SessionTable, row: number, side: number): En
     dst_ip: keyAddress(words, base, 1 - side),
     dst_port: keyPort(words, base, 1 - side),
   };
-}
-
-function judgeSide(sampler: Sampler, at: number, protocol: (typeof PROTOCOLS)[number]): Verdict | undefined {
-  const entropy = sampler.entropy(at);
-  return entropy === null ? undefined : judge(sampler.randomness(at), entropy, sampler.format(at), protocol);
 }
 
 function round4(value: number | null): number | null {

@@ -1,8 +1,11 @@
 import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import { addCounts, BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
-import { FORMAT_NONE, type Format, recogniseFormat } from "../entropy/recognise-format.ts";
+import { FORMAT_NONE, recogniseFormat } from "../entropy/recognise-format.ts";
+import { seekFormat } from "../entropy/seek-format.ts";
 import { entropyBitsPerByte } from "../entropy/shannon.ts";
+import type { Evidence } from "../entropy/verdict.ts";
+import { RawWindows } from "./raw-windows.ts";
 import {
   AT_CHECKPOINT,
   AT_OFFSET,
@@ -16,6 +19,9 @@ import { NO_SLOT, SamplePool, SLOT_BYTES } from "./sample-pool.ts";
 
 /** Slots are reserved for all directions up to this many: most sessions don't use theirs at the same time. */
 const SLOTS_MAX = 500_000;
+
+/** A head of which nothing is known is kept, with what follows, when its randomness is below this. */
+const NEARLY_FLAT = 2;
 
 const EMPTY = 0;
 const SAMPLING = 1;
@@ -50,7 +56,11 @@ export class Sampler {
   readonly #slot: Int32Array;
   /** Counts of what lies before the first window, while that is counted. */
   readonly #slotBefore: Int32Array;
+  /** Of the head. */
   readonly #format: Uint8Array;
+  readonly #rawWindows: RawWindows;
+  /** Of the raw window, where there was one. */
+  readonly #windowFormat: Uint8Array;
   /** Octets are missing: the cumulative entropy says nothing. */
   readonly #isHoled: Uint8Array;
   /** NaN where the sample is too short. */
@@ -71,6 +81,8 @@ export class Sampler {
     this.#slot = new Int32Array(2 * rows);
     this.#slotBefore = new Int32Array(2 * rows);
     this.#format = new Uint8Array(2 * rows);
+    this.#rawWindows = new RawWindows(2 * rows, config.rawWindowsBytes);
+    this.#windowFormat = new Uint8Array(2 * rows);
     this.#isHoled = new Uint8Array(2 * rows);
     this.#randomness = new Float64Array(2 * rows);
     this.#flattest = new Float64Array(2 * rows);
@@ -84,6 +96,15 @@ export class Sampler {
     return this.#pool.inUse;
   }
 
+  /** Directions that would have been kept as they are for a while: no room was left. */
+  get rawWindowsSkipped(): number {
+    return this.#rawWindows.skipped;
+  }
+
+  get rawWindowsInUse(): number {
+    return this.#rawWindows.inUse;
+  }
+
   /** Forgets both directions of a row. */
   clear(row: number): void {
     for (let at = 2 * row; at < 2 * row + 2; at++) {
@@ -91,6 +112,7 @@ export class Sampler {
       this.#state[at] = EMPTY;
       this.#position[at] = 0;
       this.#format[at] = FORMAT_NONE;
+      this.#windowFormat[at] = FORMAT_NONE;
       this.#isHoled[at] = 0;
     }
   }
@@ -108,6 +130,7 @@ export class Sampler {
     else if (position === 0 && to - from >= headBytes) {
       this.#format[at] = recogniseFormat(bytes, from, from + headBytes);
       clearCounts(this.#pool.counts, (this.#slot[at] as number) * BYTE_VALUES);
+      if (!isExplained) this.#considerHead(at, bytes, from);
       this.#count(at, bytes, from, to, isExplained);
     } else this.#keep(at, position, bytes, from, to, isExplained);
   }
@@ -122,46 +145,24 @@ export class Sampler {
     return this.#position[at] as number;
   }
 
-  /** Brings what is told of a direction below up to date; it stays so until more octets come. */
-  measure(at: number): void {
-    if (this.#state[at] !== SAMPLING) return;
-    const position = this.#position[at] as number;
-    if (position >= this.#plan.headBytes) {
-      this.#measureCounted(at);
-      return;
-    }
-    const { raw } = this.#pool;
-    const rawAt = (this.#slot[at] as number) * SLOT_BYTES;
-    const length = Math.min(position, this.#plan.sizeBytes);
-    this.#format[at] = recogniseFormat(raw, rawAt, rawAt + position);
-    clearCounts(this.#scratch, 0);
-    countBytes(this.#scratch, 0, raw, rawAt, rawAt + length);
-    this.#setMeasures(at, this.#scratch, 0, length);
-  }
-
-  /** Of the first octets, at most 512. */
-  format(at: number): Format {
-    return this.#format[at] as number;
-  }
-
-  /** Of the sample; null while it is shorter than 64 octets. */
-  randomness(at: number): number | null {
-    return this.#known(at, this.#randomness);
-  }
-
-  /** Of the window whose randomness is the least, the first included; null while there is none of 64 octets. */
-  flattest(at: number): number | null {
-    return this.#known(at, this.#flattest);
-  }
-
-  /** Bits a byte; null without payload. */
-  entropy(at: number): number | null {
-    return this.#known(at, this.#entropy);
+  /** What is known of a direction by now; undefined without payload. */
+  evidence(at: number, isExplained: boolean): Evidence | undefined {
+    const state = this.#state[at] as number;
+    if (state === EMPTY || state === SKIPPED) return undefined;
+    if (state === SAMPLING) this.#measure(at, isExplained);
+    const value = this.#randomness[at] as number;
+    return {
+      randomness: Number.isNaN(value) ? null : value,
+      flattest: Number.isNaN(value) ? null : (this.#flattest[at] as number),
+      entropyBitsPerByte: this.#entropy[at] as number,
+      format: this.#format[at] as number,
+      windowFormat: this.#windowFormat[at] as number,
+    };
   }
 
   /**
    * Entropy of all octets up to each checkpoint that was reached, in order, and for a direction whose sample is from the
-   * start and whole, up to the last octet. None where octets were lost.
+   * start and whole, up to the last octet (as of the last time that its evidence was asked for). None where octets were lost.
    */
   cumulative(at: number): readonly CumulativeEntropy[] {
     const state = this.#state[at] as number;
@@ -172,10 +173,28 @@ export class Sampler {
     const points: CumulativeEntropy[] = [];
     for (let i = 0; i < checkpoints.length && (checkpoints[i] as number) <= position; i++)
       points.push({ octets: checkpoints[i] as number, bitsPerByte: this.#cumulative[base + i] as number });
-    const entropy = this.entropy(at);
-    if (position < decidedBytes && position <= sizeBytes && position !== points.at(-1)?.octets && entropy !== null)
-      points.push({ octets: position, bitsPerByte: entropy });
+    if (position < decidedBytes && position <= sizeBytes && position !== points.at(-1)?.octets)
+      points.push({ octets: position, bitsPerByte: this.#entropy[at] as number });
     return points;
+  }
+
+  #measure(at: number, isExplained: boolean): void {
+    const position = this.#position[at] as number;
+    if (position >= this.#plan.headBytes) {
+      this.#measureCounted(at);
+      if (this.#rawWindows.isOpen(at)) this.#judgeRaw(at);
+      return;
+    }
+    const { raw } = this.#pool;
+    const rawAt = (this.#slot[at] as number) * SLOT_BYTES;
+    const length = Math.min(position, this.#plan.sizeBytes);
+    const format = recogniseFormat(raw, rawAt, rawAt + position);
+    this.#format[at] = format;
+    clearCounts(this.#scratch, 0);
+    countBytes(this.#scratch, 0, raw, rawAt, rawAt + length);
+    this.#setMeasures(at, this.#scratch, 0, length);
+    if (!isExplained && format === FORMAT_NONE && (this.#randomness[at] as number) < NEARLY_FLAT)
+      this.#windowFormat[at] = seekFormat(raw, rawAt, rawAt + position);
   }
 
   #begin(at: number): boolean {
@@ -206,13 +225,39 @@ export class Sampler {
     for (let i = 0; i < headBytes; i++) head[i] = raw[rawAt + i] as number;
     clearCounts(counts, slot * BYTE_VALUES);
     this.#position[at] = 0;
+    if (!isExplained) this.#considerHead(at, head, 0);
     this.#count(at, head, 0, headBytes, isExplained);
     this.#count(at, bytes, end, to, isExplained);
+  }
+
+  /** The head of a direction, from `from` on, whose protocol isn't known. */
+  #considerHead(at: number, bytes: Uint8Array, from: number): void {
+    if (this.#format[at] !== FORMAT_NONE) return;
+    const { headBytes } = this.#plan;
+    clearCounts(this.#scratch, 0);
+    countBytes(this.#scratch, 0, bytes, from, from + headBytes);
+    if ((randomness(this.#scratch, 0, headBytes) ?? NEARLY_FLAT) < NEARLY_FLAT) this.#rawWindows.open(at);
+  }
+
+  #keepRaw(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
+    const windows = this.#rawWindows;
+    if (!isExplained) {
+      windows.append(at, bytes, from, to);
+      if (!windows.isFull(at)) return;
+      this.#judgeRaw(at);
+    }
+    windows.close(at);
+  }
+
+  #judgeRaw(at: number): void {
+    const { bytes } = this.#rawWindows;
+    this.#windowFormat[at] = seekFormat(bytes, this.#rawWindows.start(at), this.#rawWindows.end(at));
   }
 
   #count(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
     const { cuts } = this.#plan;
     const { counts } = this.#pool;
+    if (this.#rawWindows.isOpen(at)) this.#keepRaw(at, bytes, from, to, isExplained);
     let position = this.#position[at] as number;
     while (from < to && this.#state[at] === SAMPLING) {
       const { octets, what, isCounted } = cuts[this.#nextCut[at] as number] as Cut;
@@ -268,6 +313,7 @@ export class Sampler {
     }
     if (isExplained || (this.#flattest[at] as number) < 1 || cut + 1 === cuts.length) {
       this.#state[at] = MEASURED;
+      if (this.#rawWindows.isOpen(at)) this.#judgeRaw(at);
       this.#giveBack(at);
     } else clearCounts(counts, base);
   }
@@ -302,13 +348,8 @@ export class Sampler {
     this.#entropy[at] = entropyBitsPerByte(counts, base, total);
   }
 
-  #known(at: number, values: Float64Array): number | null {
-    const state = this.#state[at];
-    const value = values[at] as number;
-    return state === EMPTY || state === SKIPPED || Number.isNaN(value) ? null : value;
-  }
-
   #giveBack(at: number): void {
+    this.#rawWindows.close(at);
     this.#pool.give(this.#slot[at] as number);
     this.#pool.give(this.#slotBefore[at] as number);
     this.#slot[at] = NO_SLOT;

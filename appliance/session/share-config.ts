@@ -10,5 +10,6 @@ export function shareConfig(config: EngineConfig, count: number): EngineConfig {
       maxSessions: Math.ceil(maxSessions / count),
       heldBytes: Math.max(Math.ceil(heldBytes / count), heldDirectionBytes),
     },
+    entropy: { ...config.entropy, rawWindowsBytes: Math.ceil(config.entropy.rawWindowsBytes / count) },
   };
 }

@@ -34,6 +34,8 @@ export interface SensorConfig {
     readonly leastRestBytes: number;
     /** Samples taken, one after the other, of what nothing explains, until one is as flat as random. */
     readonly windows: number;
+    /** Octets kept as they are, 4 KiB a direction, of what is nearly flat and unexplained; all directions together. */
+    readonly rawWindowsBytes: number;
     /** Cumulative entropy is followed up to so many octets, or the end of the first sample if that is nearer; 0: not at all. */
     readonly profileBytes: number;
   };
@@ -75,7 +77,14 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     workers: 0,
   },
   // past the part of a handshake that is in clear: with an offset of 256 the padding of a TLS ClientHello is in the sample
-  entropy: { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256, windows: 4, profileBytes: 4096 },
+  entropy: {
+    sampleBytes: 4096,
+    offsetBytes: 2048,
+    leastRestBytes: 256,
+    windows: 4,
+    rawWindowsBytes: 16 * MIB,
+    profileBytes: 4096,
+  },
   link: { heartbeatMs: 30 * SECOND_MS },
   phoneHome: {
     gpsPath: "/dev/cepa/gps",
@@ -105,6 +114,7 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "entropy.offsetBytes": [0, 65_536],
   "entropy.leastRestBytes": [64, 65_536],
   "entropy.windows": [1, 64],
+  "entropy.rawWindowsBytes": [0, 1024 * MIB],
   "entropy.profileBytes": [0, 65_535],
   "link.heartbeatMs": [SECOND_MS, 10 * MINUTE_MS],
   "phoneHome.gpsBaudRate": [1200, 921_600],

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Protocol } from "../../../../appliance/entropy/protocol.ts";
 import { FORMAT_COMPRESSED, FORMAT_NONE, FORMAT_TEXT } from "../../../../appliance/entropy/recognise-format.ts";
 import { PROTOCOLS, recogniseProtocol } from "../../../../appliance/entropy/recognise-protocol.ts";
-import { judge } from "../../../../appliance/entropy/verdict.ts";
+import { type Evidence, judge } from "../../../../appliance/entropy/verdict.ts";
 import { bytesOf } from "../../../support/decode-hex.ts";
 
 const TCP = 6;
@@ -47,19 +47,35 @@ for (const [expected, name, ipProtocol, source, destination, payload] of [
 const TLS: Protocol = { name: "TLS", encrypts: true, content: "encrypted" };
 const HTTP: Protocol = { name: "HTTP", encrypts: false, content: "plain" };
 
-for (const [name, expected, randomness, entropy, format, protocol] of [
-  ["as flat as random, unknown", "encrypted", 0.9, 7.99, FORMAT_NONE, undefined],
-  ["a protocol that encrypts, its set-up in clear", "encrypted", 4, 6, FORMAT_NONE, TLS],
-  ["flat, but compressed by its magic", "compressed", 0.95, 7.99, FORMAT_COMPRESSED, undefined],
-  ["a flat download", "compressed", 0.95, 7.99, FORMAT_NONE, HTTP],
-  ["a page", "plain", 8, 5, FORMAT_TEXT, HTTP],
-  ["text", "plain", 6, 4.5, FORMAT_TEXT, undefined],
-  ["nearly flat, nothing known", "unknown", 1.3, 7.9, FORMAT_NONE, undefined],
-  ["short", "unknown", null, 3, FORMAT_NONE, undefined],
-  ["short text", "plain", null, 3, FORMAT_TEXT, undefined],
+const BASE: Evidence = {
+  randomness: null,
+  flattest: null,
+  entropyBitsPerByte: 3,
+  format: FORMAT_NONE,
+  windowFormat: FORMAT_NONE,
+};
+const FLAT: Evidence = { ...BASE, randomness: 0.95, flattest: 0.95, entropyBitsPerByte: 7.99 };
+
+for (const [name, expected, evidence, protocol] of [
+  ["as flat as random, unknown", "encrypted", FLAT, undefined],
+  [
+    "a protocol that encrypts, its set-up in clear",
+    "encrypted",
+    { ...BASE, randomness: 4, entropyBitsPerByte: 6 },
+    TLS,
+  ],
+  ["flat, but compressed by its magic", "compressed", { ...FLAT, format: FORMAT_COMPRESSED }, undefined],
+  ["flat, but compressed by the look of it", "compressed", { ...FLAT, windowFormat: FORMAT_COMPRESSED }, undefined],
+  ["a flat download", "compressed", FLAT, HTTP],
+  ["a page", "plain", { ...BASE, randomness: 8, entropyBitsPerByte: 5, format: FORMAT_TEXT }, HTTP],
+  ["text", "plain", { ...BASE, randomness: 6, entropyBitsPerByte: 4.5, format: FORMAT_TEXT }, undefined],
+  ["nearly flat, nothing known", "unknown", { ...FLAT, randomness: 1.3, flattest: 1.3 }, undefined],
+  ["flat further on", "unknown", { ...BASE, randomness: 5, flattest: 0.9, entropyBitsPerByte: 6 }, undefined],
+  ["short", "unknown", BASE, undefined],
+  ["short text", "plain", { ...BASE, format: FORMAT_TEXT }, undefined],
 ] as const)
   test(`judge: ${name}: ${expected}`, () => {
-    const { kind, pEncrypted } = judge(randomness, entropy, format, protocol);
+    const { kind, pEncrypted } = judge(evidence, protocol);
     assert.equal(kind, expected);
-    assert.ok(expected === "encrypted" ? pEncrypted > 0.8 : pEncrypted <= 0.5, `${pEncrypted}`);
+    assert.ok(expected === "encrypted" ? pEncrypted > 0.8 : pEncrypted <= 0.75, `${pEncrypted}`);
   });

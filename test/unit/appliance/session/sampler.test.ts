@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
 import { countBytes } from "../../../../appliance/entropy/histogram.ts";
 import { randomness } from "../../../../appliance/entropy/randomness.ts";
-import { recogniseFormat } from "../../../../appliance/entropy/recognise-format.ts";
+import { FORMAT_COMPRESSED, FORMAT_NONE, recogniseFormat } from "../../../../appliance/entropy/recognise-format.ts";
 import { entropyBitsPerByte } from "../../../../appliance/entropy/shannon.ts";
 import { SLOT_BYTES } from "../../../../appliance/session/sample-pool.ts";
 import { Sampler } from "../../../../appliance/session/sampler.ts";
@@ -41,7 +42,7 @@ function payloadOf(random: SeededRandom, length: number): Uint8Array {
 for (const settings of SETTINGS)
   test(`Sampler: however it is cut, the sample is the definition's: ${JSON.stringify(settings)}`, () => {
     const random = new SeededRandom(settings.offsetBytes + settings.sampleBytes);
-    const sampler = new Sampler({ ...settings, windows: 1, profileBytes: 4096 }, 4);
+    const sampler = new Sampler({ ...settings, windows: 1, rawWindowsBytes: 8192, profileBytes: 4096 }, 4);
     const { offsetBytes: offset, leastRestBytes: rest, sampleBytes: size } = settings;
     const lengths = [0, 1, 63, 64, 511, 512, 513, offset, offset + rest - 1, offset + rest, offset + size, 9000];
     for (const length of [...lengths, ...Array.from({ length: 30 }, () => random.below(8000))]) {
@@ -54,7 +55,6 @@ for (const settings of SETTINGS)
         sampler.add(at, payload, from, to, true);
         from = to;
       }
-      sampler.measure(at);
       const sample = sampleOf(payload, settings);
       const counts = new Uint16Array(256);
       countBytes(counts, 0, sample, 0, sample.length);
@@ -63,8 +63,9 @@ for (const settings of SETTINGS)
         entropy: sample.length === 0 ? null : entropyBitsPerByte(counts, 0, sample.length),
         format: recogniseFormat(payload, 0, Math.min(length, SLOT_BYTES, offset + rest)),
       };
-      const found = { randomness: sampler.randomness(at), entropy: sampler.entropy(at), format: sampler.format(at) };
-      assert.deepEqual(found, expected, `${length} octets`);
+      const found = sampler.evidence(at, true);
+      const { randomness: r = null, entropyBitsPerByte: entropy = null, format = FORMAT_NONE } = found ?? {};
+      assert.deepEqual({ randomness: r, entropy, format }, expected, `${length} octets`);
       sampler.clear(row);
       assert.equal(sampler.slotsInUse, 0);
     }
@@ -72,30 +73,43 @@ for (const settings of SETTINGS)
 
 test("Sampler: no slot is left: skipped, counted, and null", () => {
   const sampler = new Sampler(
-    { sampleBytes: 4096, offsetBytes: 500, leastRestBytes: 256, windows: 1, profileBytes: 0 },
+    { sampleBytes: 4096, offsetBytes: 500, leastRestBytes: 256, windows: 1, rawWindowsBytes: 8192, profileBytes: 0 },
     2,
   );
   const payload = payloadOf(new SeededRandom(1), 600); // two slots a direction
   for (let at = 0; at < 4; at++) sampler.add(at, payload, 0, payload.length, true);
-  for (let at = 0; at < 4; at++) sampler.measure(at);
-  const known = [0, 1, 2, 3].filter((at) => sampler.randomness(at) !== null);
+  const known = [0, 1, 2, 3].filter((at) => sampler.evidence(at, true) !== undefined);
   assert.deepEqual({ known: known.length, skipped: sampler.skipped }, { known: 2, skipped: 2 });
 });
 
 test("Sampler: a complete sample gives its memory back and keeps its value", () => {
-  const settings = { sampleBytes: 4096, offsetBytes: 256, leastRestBytes: 256, windows: 1, profileBytes: 0 };
+  const settings = {
+    sampleBytes: 4096,
+    offsetBytes: 256,
+    leastRestBytes: 256,
+    windows: 1,
+    rawWindowsBytes: 8192,
+    profileBytes: 0,
+  };
   const sampler = new Sampler(settings, 2);
   const payload = payloadOf(new SeededRandom(2), 4352);
   sampler.add(0, payload, 0, payload.length - 1, true);
   assert.equal(sampler.slotsInUse, 2);
   sampler.add(0, payload, payload.length - 1, payload.length, true);
-  const value = sampler.randomness(0);
+  const value = sampler.evidence(0, true);
   assert.equal(sampler.slotsInUse, 0);
   sampler.add(0, new Uint8Array(5000), 0, 5000, true);
-  assert.equal(sampler.randomness(0), value);
+  assert.deepEqual(sampler.evidence(0, true), value);
 });
 
-const WINDOWED = { sampleBytes: 1000, offsetBytes: 300, leastRestBytes: 64, windows: 3, profileBytes: 4096 };
+const WINDOWED = {
+  sampleBytes: 1000,
+  offsetBytes: 300,
+  leastRestBytes: 64,
+  windows: 3,
+  rawWindowsBytes: 8192,
+  profileBytes: 4096,
+};
 
 /** Text, but for `from` to `to`, which are random. */
 function partlyRandom(length: number, from: number, to: number): Uint8Array {
@@ -116,14 +130,14 @@ for (const { name, from, to, isExplained, windows } of [
     const payload = partlyRandom(5000, from, to);
     for (let i = 0; i < payload.length; i += 7)
       sampler.add(3, payload, i, Math.min(i + 7, payload.length), isExplained);
-    sampler.measure(3);
+    const evidence = sampler.evidence(3, isExplained);
     const values = Array.from({ length: windows }, (_, i) =>
       randomnessOf(payload.subarray(300 + 1000 * i, 1300 + 1000 * i)),
     );
     assert.deepEqual(
       {
-        first: sampler.randomness(3),
-        flattest: sampler.flattest(3),
+        first: evidence?.randomness,
+        flattest: evidence?.flattest,
         seenBytes: sampler.seenBytes(3),
         slots: sampler.slotsInUse,
       },
@@ -138,13 +152,20 @@ function randomnessOf(sample: Uint8Array): number {
 }
 
 test("Sampler: cumulative entropy at each checkpoint, and at the end of a short direction", () => {
-  const settings = { sampleBytes: 4096, offsetBytes: 700, leastRestBytes: 600, windows: 1, profileBytes: 3000 };
+  const settings = {
+    sampleBytes: 4096,
+    offsetBytes: 700,
+    leastRestBytes: 600,
+    windows: 1,
+    rawWindowsBytes: 8192,
+    profileBytes: 3000,
+  };
   const random = new SeededRandom(3);
   for (const length of [0, 10, 511, 512, 700, 1299, 1300, 2047, 2048, 4796]) {
     const sampler = new Sampler(settings, 1);
     const payload = payloadOf(random, length);
     for (let from = 0; from < length; from += 333) sampler.add(1, payload, from, Math.min(from + 333, length), true);
-    sampler.measure(1);
+    sampler.evidence(1, true);
     const ends = [512, 1024, 2048].filter((octets) => octets <= length);
     if (length > 0 && length < 1300 && length !== 512) ends.push(length);
     const expected = ends.map((octets) => {
@@ -155,5 +176,44 @@ test("Sampler: cumulative entropy at each checkpoint, and at the end of a short 
     assert.deepEqual(sampler.cumulative(1), expected, `${length} octets`);
     sampler.lose(1);
     assert.deepEqual(sampler.cumulative(1), []);
+  }
+});
+
+test("Sampler: octets that are flat and unexplained are kept until they are judged, within a limit", () => {
+  const settings = { ...WINDOWED, sampleBytes: 8000, rawWindowsBytes: 8192 }; // room for two
+  const sampler = new Sampler(settings, 16);
+  const flat = new Uint8Array(9000);
+  new SeededRandom(9).fill(flat);
+  sampler.add(0, flat, 0, 600, false);
+  sampler.add(1, flat, 0, 600, true); // explained
+  sampler.add(2, partlyRandom(600, 0, 0), 0, 600, false); // not flat
+  for (const octet of flat.subarray(0, 600)) sampler.add(3, Uint8Array.of(octet), 0, 1, false);
+  assert.deepEqual([sampler.rawWindowsInUse, sampler.rawWindowsSkipped], [2, 0]);
+  sampler.add(4, flat, 0, 600, false);
+  assert.deepEqual([sampler.rawWindowsInUse, sampler.rawWindowsSkipped], [2, 1]);
+  sampler.add(0, flat, 600, 4096, false); // full
+  sampler.add(3, flat, 600, 700, true); // explained by now
+  assert.equal(sampler.rawWindowsInUse, 0);
+  sampler.add(5, flat, 0, 600, false);
+  sampler.clear(2);
+  assert.equal(sampler.rawWindowsInUse, 0);
+});
+
+test("Sampler: what is compressed shows in the octets that were kept, long or short", () => {
+  const settings = { sampleBytes: 4096, offsetBytes: 2048, leastRestBytes: 256, windows: 1, profileBytes: 0 };
+  const random = new SeededRandom(11);
+  // words drawn at random, so that the codes of what becomes of them are uneven
+  const words = Array.from({ length: 20_000 }, () => (random.below(60) * random.below(60)).toString(36)).join(" ");
+  const stream = deflateRawSync(words, { level: 9 });
+  const middle = stream.subarray(3000, 9000);
+  for (const length of [400, 2000, 6000]) {
+    const sampler = new Sampler({ ...settings, rawWindowsBytes: 65_536 }, 2);
+    sampler.add(2, middle, 0, length, false);
+    const noise = new Uint8Array(length);
+    random.fill(noise);
+    sampler.add(3, noise, 0, length, false);
+    const kinds = [2, 3].map((at) => sampler.evidence(at, false)?.windowFormat);
+    assert.equal(kinds[1], FORMAT_NONE, `${length} octets`);
+    if (length >= 2000) assert.equal(kinds[0], FORMAT_COMPRESSED, `${length} octets`);
   }
 });
