@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { recogniseFormat } from "../../appliance/entropy/recognise-format.ts";
 import { recogniseProtocol } from "../../appliance/entropy/recognise-protocol.ts";
+import { seekFormat } from "../../appliance/entropy/seek-format.ts";
 import { decodeCertificate } from "../../appliance/handshake/x509.ts";
 import {
   AT_LINE_LIMIT_BYTES,
@@ -113,6 +114,7 @@ export const parserTargets: readonly Target[] = [
     () => capturedSessions(IP_TCP),
     (input) => {
       recogniseFormat(input, 0, Math.min(512, input.length));
+      seekFormat(input, 0, Math.min(4096, input.length));
       recogniseProtocol(input, 0, input.length, IP_TCP, 40_000, 443);
       recogniseProtocol(input, 0, input.length, IP_UDP, 40_000, 53);
     },
