@@ -13,6 +13,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor query SQL                  read-only SQL over the sessions of the store
   cepa-sensor pcap -w FILE [--session ID | --filter BPF]
                                          frames out of the store
+  cepa-sensor profile learn|check|show   how the entropy of a protocol develops, and what leaves that
   cepa-sensor status [--watch] [--json]  how far this sensor is
   cepa-sensor network                    sets the ports up; run once at boot, as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
@@ -40,6 +41,7 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   network: async () => (await import("./network-command.ts")).runNetworkCommand,
   pcap: async () => (await import("./pcap-command.ts")).runPcapCommand,
+  profile: async () => (await import("./profile-command.ts")).runProfileCommand,
   query: async () => (await import("./query-command.ts")).runQueryCommand,
   read: async () => (await import("./read-command.ts")).runReadCommand,
   run: async () => runRole,

@@ -7,6 +7,7 @@ import { parseJson } from "../core/checked-json.ts";
 import { DEFAULT_SENSOR_CONFIG, readSensorConfig } from "../core/contract/sensor-config.ts";
 import { openSavefile } from "./capture/savefile.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
+import { loadProfiles } from "./profile-files.ts";
 import { type FileResult, type ReadOutcome, type ReadPlan, readShare, type ShareTarget } from "./read-share.ts";
 import { ReadWorkers } from "./read-workers.ts";
 import type { EngineConfig } from "./session/engine.ts";
@@ -66,7 +67,7 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
     return refuse(`read: --workers: expected 1..${WORKERS_MAX}, found ${JSON.stringify(values.workers)}`);
   let config: EngineConfig;
   try {
-    config = values.config === undefined ? DEFAULT_SENSOR_CONFIG : loadSettings(values.config);
+    config = loadSettings(values.config);
   } catch (error) {
     return refuse(`read: --config: ${(error as Error).message}`);
   }
@@ -76,7 +77,7 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
     paths: positionals,
     filter,
     json,
-    config: shareConfig({ session: config.session, entropy: config.entropy }, workers),
+    config: shareConfig(config, workers),
     seed: randomBytes(16),
   };
   try {
@@ -89,8 +90,11 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
   }
 }
 
-function loadSettings(path: string): EngineConfig {
-  return readSensorConfig(parseJson(readFileSync(path, "utf8"), path));
+function loadSettings(path: string | undefined): EngineConfig {
+  const settings =
+    path === undefined ? DEFAULT_SENSOR_CONFIG : readSensorConfig(parseJson(readFileSync(path, "utf8"), path));
+  const { session, entropy } = settings;
+  return { session, entropy, profiles: loadProfiles(entropy.profilesFolder) };
 }
 
 /** How many threads share the sessions: 1 where the files can't be read more than once, or it would not pay. */

@@ -14,6 +14,7 @@ import { defaultBudgetBytes } from "../capture/retention.ts";
 import type { WriterReport, WriterStart } from "../capture/service.ts";
 import { loadConfig } from "../config.ts";
 import { loadIdentity, loadSocketGroupId } from "../identity-files.ts";
+import { tryLoadProfiles } from "../profile-files.ts";
 import { runQuery, SESSIONS_FOLDER } from "../session/query.ts";
 import { runUntilStopped, startWorker } from "../worker.ts";
 import type { AnalyserStart } from "./capture-analyser.ts";
@@ -105,7 +106,11 @@ async function runCapture(
   const analyserStart: AnalyserStart = {
     ports: withRing,
     ring: { ...ring, filter: "" },
-    config: { session: config.session, entropy: config.entropy },
+    config: {
+      session: config.session,
+      entropy: config.entropy,
+      profiles: tryLoadProfiles(config.entropy.profilesFolder, log),
+    },
     sensor,
     sessionsFolder: join(nsmFolder, SESSIONS_FOLDER),
     ageMs: capture.ageMs,

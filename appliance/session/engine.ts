@@ -3,17 +3,25 @@ import { DEFRAGMENTER_LIMITS, Defragmenter } from "../decode/defragmenter.ts";
 import { decodeExpired, decodeFrame, decodeRest, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
 import {
+  type CumulativeEntropy,
+  type EntropyProfile,
+  findBreach,
+  type ProfileDirection,
+} from "../entropy/entropy-profile.ts";
+import {
   PROTOCOL_HTTP,
   PROTOCOL_NONE,
   PROTOCOL_QUIC,
   PROTOCOL_SSH,
   PROTOCOL_TLS,
+  PROTOCOLS,
   recogniseProtocol,
 } from "../entropy/recognise-protocol.ts";
+import { SHIPPED_PROFILES } from "../entropy/shipped-profiles.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { HttpTransaction } from "../http/http-transaction.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
-import { alarmsOf } from "./alarms.ts";
+import { alarmOfBreach, alarmOfUnexplained, type Direction } from "./alarms.ts";
 import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
 import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
 import { openerByFlags, senderOpened } from "./opener.ts";
@@ -37,11 +45,12 @@ import {
   SessionTable,
   START,
   STATE,
-  STATE_ALARMED,
   STATE_HELD,
   STATE_OPENER,
   STATE_OPENER_CERTAIN,
+  STATE_PROFILE_LEFT,
   STATE_SYN_SEEN,
+  STATE_UNEXPLAINED,
   SYN_SEQUENCE,
   VLAN,
 } from "./session-table.ts";
@@ -49,7 +58,10 @@ import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./tcp-flags.ts";
 import { type StreamTarget, TcpStreams } from "./tcp-streams.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 
-export type EngineConfig = Pick<SensorConfig, "session" | "entropy">;
+export interface EngineConfig extends Pick<SensorConfig, "session" | "entropy"> {
+  /** The shipped ones by default. */
+  readonly profiles?: readonly EntropyProfile[];
+}
 
 /** Where records go. Called from within `frame`, `advance` and `finish`; what throws here stops the engine's caller. */
 export interface EngineSink {
@@ -58,6 +70,8 @@ export interface EngineSink {
   http(record: HttpRecord): void;
   handshake(record: HandshakeRecord): void;
   alarm(record: AlarmRecord): void;
+  /** For who wants to know how the entropy of each direction of a session that is over has developed. */
+  cumulative?(protocol: string, direction: ProfileDirection, points: readonly CumulativeEntropy[]): void;
 }
 
 /** One of several engines that see the same frames, each with its part of the sessions. */
@@ -111,6 +125,8 @@ export class Engine implements StreamTarget, ReadersTarget {
   readonly #streams: TcpStreams;
   readonly #readers: SessionReaders;
   readonly #sampler: Sampler;
+  /** By the code of a protocol. */
+  readonly #profiles: readonly (EntropyProfile | undefined)[];
   readonly #timers: TimerWheel;
   readonly #look: (row: number) => void;
   readonly #idle: (row: number) => number;
@@ -134,6 +150,8 @@ export class Engine implements StreamTarget, ReadersTarget {
     this.#streams = new TcpStreams(this.#table, { directionBytes, totalBytes }, this, this.counters);
     this.#readers = new SessionReaders(maxSessions + 1, this, this.counters);
     this.#sampler = new Sampler(config.entropy, maxSessions + 1);
+    const profiles = config.profiles ?? SHIPPED_PROFILES;
+    this.#profiles = PROTOCOLS.map((known) => profiles.find(({ protocol }) => protocol === known?.name));
     this.#timers = new TimerWheel(maxSessions + 1);
     this.#look = (row) => this.#lookAt(row);
     this.#idle = (row) => this.#idleSecond(row);
@@ -434,15 +452,42 @@ export class Engine implements StreamTarget, ReadersTarget {
   #report(row: number, final: boolean): SessionRecord {
     const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
     this.#sink.session(record, final);
+    const opener = this.openerOf(row);
+    for (let side = 0; side < 2; side++) {
+      const direction = side === opener ? "src" : "dst";
+      if (record.unexplained === 1)
+        this.#raise(row, STATE_UNEXPLAINED << side, () => alarmOfUnexplained(record, direction));
+      this.#checkProfile(row, side, record, direction, final);
+    }
+    return record;
+  }
+
+  /** Whether the entropy of a side, which was seen from its start, has developed as it does in its protocol. */
+  #checkProfile(row: number, side: number, record: SessionRecord, direction: Direction, final: boolean): void {
+    const { words } = this.#table;
+    const base = row * ROW_WORDS;
+    const profile = this.#profiles[words[base + PROTOCOL] as number];
+    if (profile === undefined && this.#sink.cumulative === undefined) return;
+    if (record.proto === IP_TCP && (((words[base + FLAGS] as number) >> (8 * side)) & FLAG_SYN) === 0) return;
+    const points = this.#sampler.cumulative(2 * row + side);
+    if (points.length === 0) return;
+    const who = direction === "src" ? "client" : "server";
+    if (final && record.protocol !== null) this.#sink.cumulative?.(record.protocol, who, points);
+    const breach = profile && findBreach(profile[who], points);
+    if (breach !== undefined)
+      this.#raise(row, STATE_PROFILE_LEFT << side, () => alarmOfBreach(record, direction, breach));
+  }
+
+  /** An alarm, if there is one and none was raised before that `bit` of the row's state stands for. */
+  #raise(row: number, bit: number, alarmOf: () => AlarmRecord | undefined): void {
     const { words } = this.#table;
     const state = row * ROW_WORDS + STATE;
-    if (((words[state] as number) & STATE_ALARMED) === 0)
-      for (const alarm of alarmsOf(record)) {
-        words[state] = (words[state] as number) | STATE_ALARMED;
-        this.counters.alarms++;
-        this.#sink.alarm(alarm);
-      }
-    return record;
+    if (((words[state] as number) & bit) !== 0) return;
+    const alarm = alarmOf();
+    if (alarm === undefined) return;
+    words[state] = (words[state] as number) | bit;
+    this.counters.alarms++;
+    this.#sink.alarm(alarm);
   }
 }
 

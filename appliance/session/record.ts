@@ -107,15 +107,25 @@ export interface AlarmRecord {
   readonly src_port: number;
   readonly dst_ip: string;
   readonly dst_port: number;
-  /** `unexplainedEncryption`: a direction is encrypted and nothing recognised accounts for it. */
-  readonly alarm: "unexplainedEncryption";
+  /**
+   * `unexplainedEncryption`: a direction is encrypted and nothing recognised accounts for it. `entropyProfileFalling` and
+   * `entropyProfileRising`: the entropy of all that a direction has sent so far has left the profile of its protocol, downwards
+   * or upwards. Each once in a session and direction.
+   */
+  readonly alarm: "unexplainedEncryption" | "entropyProfileFalling" | "entropyProfileRising";
   /** Who sent what the alarm is about: the opener of the session, or the other. */
   readonly direction: "src" | "dst";
   /** As of the session's record, by then. */
   readonly protocol: string | null;
   readonly randomness: number | null;
+  /** Bits a byte: of the sample, or where a profile was left, of all octets up to there. */
   readonly entropy: number | null;
   readonly p_encrypted: number | null;
+  /** Of payload, after which the profile was left; null otherwise. */
+  readonly octets: number | null;
+  /** Bounds of the profile there. */
+  readonly lower: number | null;
+  readonly upper: number | null;
 }
 
 export const SESSION_COLUMNS = [
@@ -203,4 +213,7 @@ export const ALARM_COLUMNS = [
   "randomness",
   "entropy",
   "p_encrypted",
+  "octets",
+  "lower",
+  "upper",
 ] as const satisfies readonly (keyof AlarmRecord)[];

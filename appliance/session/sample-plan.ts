@@ -1,6 +1,8 @@
 import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import { SLOT_BYTES } from "./sample-pool.ts";
 
+export type SampleSettings = Omit<SensorConfig["entropy"], "profilesFolder">;
+
 /** Counts are of 16 bits. */
 const COUNTED_MAX_BYTES = 65_535;
 /** The first checkpoint of the cumulative entropy; each other is twice as far. */
@@ -35,7 +37,7 @@ export interface SamplePlan {
   readonly firstWindowEnd: number;
 }
 
-export function samplePlan(config: SensorConfig["entropy"]): SamplePlan {
+export function samplePlan(config: SampleSettings): SamplePlan {
   const sizeBytes = Math.min(config.sampleBytes, COUNTED_MAX_BYTES);
   const offsetBytes = Math.min(config.offsetBytes, COUNTED_MAX_BYTES);
   const decidedBytes = offsetBytes + config.leastRestBytes;

@@ -1,4 +1,4 @@
-import type { SensorConfig } from "../../core/contract/sensor-config.ts";
+import type { CumulativeEntropy } from "../entropy/entropy-profile.ts";
 import { addCounts, BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
 import { FORMAT_NONE, recogniseFormat } from "../entropy/recognise-format.ts";
@@ -13,6 +13,7 @@ import {
   AT_WINDOW_END,
   type Cut,
   type SamplePlan,
+  type SampleSettings,
   samplePlan,
 } from "./sample-plan.ts";
 import { NO_SLOT, SamplePool, SLOT_BYTES } from "./sample-pool.ts";
@@ -29,12 +30,6 @@ const SAMPLING = 1;
 const MEASURED = 2;
 /** No slot was free. */
 const SKIPPED = 3;
-
-/** Entropy of all octets of a direction up to some number of them. */
-export interface CumulativeEntropy {
-  readonly octets: number;
-  readonly bitsPerByte: number;
-}
 
 /**
  * The payload sample of each direction. Its first octets are kept as they are until there are enough of them to tell a
@@ -72,7 +67,7 @@ export class Sampler {
   readonly #scratch = new Uint16Array(BYTE_VALUES);
   readonly #head: Uint8Array;
 
-  constructor(config: SensorConfig["entropy"], rows: number) {
+  constructor(config: SampleSettings, rows: number) {
     this.#plan = samplePlan(config);
     this.#pool = new SamplePool(Math.min(2 * rows, SLOTS_MAX));
     this.#state = new Uint8Array(2 * rows);

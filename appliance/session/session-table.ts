@@ -55,8 +55,10 @@ export const STATE_SYN_SEEN = 4;
 export const STATE_SEQUENCE_KNOWN = 16;
 /** There are segments that wait for a hole before them to be filled. */
 export const STATE_HELD = 64;
-/** An alarm was raised. */
-export const STATE_ALARMED = 256;
+/** An alarm was raised because nothing explains that it is encrypted. */
+export const STATE_UNEXPLAINED = 256;
+/** ... because its entropy left the profile of its protocol. */
+export const STATE_PROFILE_LEFT = 1024;
 
 /**
  * Sessions by five-tuple, in an open-addressing hash table (linear probing, removal by backward shift, at most half full).

@@ -87,6 +87,9 @@ create table if not exists alarms (
   protocol text,
   randomness real,
   entropy real,
-  p_encrypted real
+  p_encrypted real,
+  octets integer,
+  lower real,
+  upper real
 ) strict;
 `;

@@ -60,10 +60,12 @@ export function renderHandshakeLine(record: HandshakeRecord): string {
 }
 
 export function renderAlarmLine(record: AlarmRecord): string {
-  const { alarm, direction, protocol, randomness } = record;
-  return printable(
-    `${renderEnds(record, "ALARM")}  ${alarm} by ${direction}: ${protocol ?? "-"}, randomness ${renderRatio(randomness)}`,
-  );
+  const { alarm, direction, protocol, randomness, entropy, octets, lower, upper } = record;
+  const why =
+    octets === null
+      ? `randomness ${renderRatio(randomness)}`
+      : `${entropy} bits a byte after ${octets} octets, expected ${lower} to ${upper}`;
+  return printable(`${renderEnds(record, "ALARM")}  ${alarm} by ${direction}: ${protocol ?? "-"}, ${why}`);
 }
 
 function renderEnds(record: HandshakeRecord | AlarmRecord, word: string): string {

@@ -38,6 +38,8 @@ export interface SensorConfig {
     readonly rawWindowsBytes: number;
     /** Cumulative entropy is followed up to so many octets, or the end of the first sample if that is nearer; 0: not at all. */
     readonly profileBytes: number;
+    /** Folder of entropy profiles (`*.json`), which replace the shipped ones of the same protocol; empty: none. */
+    readonly profilesFolder: string;
   };
   readonly link: {
     readonly heartbeatMs: number;
@@ -84,6 +86,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     windows: 4,
     rawWindowsBytes: 16 * MIB,
     profileBytes: 4096,
+    profilesFolder: "",
   },
   link: { heartbeatMs: 30 * SECOND_MS },
   phoneHome: {
@@ -124,6 +127,7 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
 };
 const TEXTS: Readonly<Record<string, readonly [string, RegExp]>> = {
   "capture.filter": ["a BPF expression of at most 1000 printable characters", /^[\x20-\x7e]{0,1000}$/],
+  "entropy.profilesFolder": ["an absolute path, or nothing", /^(?:\/(?!.*\.\.)[\x20-\x7e]{1,200})?$/],
   "phoneHome.gpsPath": ["a path below /dev", /^\/dev\/(?!.*\.\.)[A-Za-z0-9_./-]{1,60}$/],
   "phoneHome.modemPath": ["a path below /dev", /^\/dev\/(?!.*\.\.)[A-Za-z0-9_./-]{1,60}$/],
 };

@@ -281,6 +281,9 @@ test("Engine: what is encrypted without an explanation raises one alarm, however
       randomness: ofSession?.src_randomness,
       entropy: ofSession?.src_entropy,
       p_encrypted: ofSession?.src_p_encrypted,
+      octets: null,
+      lower: null,
+      upper: null,
     },
   ]);
   assert.equal(h.engine.counters.alarms, 1);
