@@ -1,6 +1,8 @@
 import { BYTE_VALUES } from "./histogram.ts";
 
 const PATTERN_BITS = 8;
+/** In fewer octets, the headers of short encrypted messages look as uneven as what is compressed. */
+export const UNEVENNESS_LEAST_BYTES = 1024;
 
 /**
  * Standard deviation of the statistic for random bits. It is a sum of independent chi-square variables, one a length of pattern

@@ -1,4 +1,4 @@
-import { bitUnevenness } from "./bit-patterns.ts";
+import { bitUnevenness, UNEVENNESS_LEAST_BYTES } from "./bit-patterns.ts";
 import { DeflateSeek } from "./deflate-seek.ts";
 import { FORMAT_COMPRESSED, FORMAT_NONE, type Format } from "./recognise-format.ts";
 import { hasStreamMark, isJpegScan } from "./stream-marks.ts";
@@ -7,8 +7,6 @@ import { hasStreamMark, isJpegScan } from "./stream-marks.ts";
 const LEAST_BYTES = 256;
 /** Three of 100,000 windows of random octets are more uneven. */
 const UNEVENNESS_OF_CHANCE = 6;
-/** In fewer octets, the headers of short encrypted messages look as uneven. */
-const UNEVENNESS_LEAST_BYTES = 1024;
 
 const deflate = new DeflateSeek();
 

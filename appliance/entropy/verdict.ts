@@ -20,6 +20,8 @@ export interface Evidence {
   readonly format: Format;
   /** What octets from within say; they are only looked at where nothing else explains them. */
   readonly windowFormat: Format;
+  /** Of octets from within: how unevenly their bits are spread (bit-patterns.ts); null where they were too few, or not looked at. */
+  readonly unevenness: number | null;
 }
 
 /** Randomness at which flatness alone says as much for encryption as against, and how steep the change is. */
@@ -31,6 +33,12 @@ const PLAIN_ENTROPY = 6.8;
 const P_SHORT = 0.05;
 /** Of what is compressed by the look of octets from within, and as flat as random. */
 const P_WITHIN = 0.2;
+/**
+ * Unevenness at which it says as much for compression as against, and how steep the change is: 1 % of random windows are above 3.0,
+ * half of those of Zstandard and bzip2.
+ */
+const EVEN_UNEVENNESS = 3;
+const UNEVENNESS_STEEPNESS = 1.5;
 /** Of a protocol that may encrypt, where the sample is not flat: more than of any that doesn't. */
 const P_MIXED = 0.45;
 
@@ -51,11 +59,13 @@ export function judge(evidence: Evidence, protocol: Protocol | undefined): Verdi
   return judgeUnexplained(evidence);
 }
 
-function judgeUnexplained({ randomness, flattest, entropyBitsPerByte, format, windowFormat }: Evidence): Verdict {
+function judgeUnexplained(evidence: Evidence): Verdict {
+  const { randomness, flattest, entropyBitsPerByte, format, windowFormat, unevenness } = evidence;
   if (randomness === null) return { pEncrypted: P_SHORT, kind: format === FORMAT_TEXT ? "plain" : "unknown" };
   const flatness = flatnessOf(randomness);
   if (windowFormat === FORMAT_COMPRESSED) return { pEncrypted: P_WITHIN * flatness, kind: "compressed" };
-  if (randomness < 1) return { pEncrypted: flatness, kind: "encrypted" };
+  const evenness = 1 / (1 + Math.exp(UNEVENNESS_STEEPNESS * ((unevenness ?? 0) - EVEN_UNEVENNESS)));
+  if (randomness < 1) return { pEncrypted: flatness * evenness, kind: evenness > 0.5 ? "encrypted" : "unknown" };
   if (flattest !== null && flattest < 1) return { pEncrypted: 0.7 * flatnessOf(flattest), kind: "unknown" };
   if (entropyBitsPerByte < PLAIN_ENTROPY || format === FORMAT_TEXT)
     return { pEncrypted: 0.1 * flatness, kind: "plain" };

@@ -1,3 +1,4 @@
+import { bitUnevenness, UNEVENNESS_LEAST_BYTES } from "../entropy/bit-patterns.ts";
 import type { CumulativeEntropy } from "../entropy/entropy-profile.ts";
 import { addCounts, BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
@@ -56,6 +57,8 @@ export class Sampler {
   readonly #rawWindows: RawWindows;
   /** Of the raw window, where there was one. */
   readonly #windowFormat: Uint8Array;
+  /** NaN where there was none, or too short a one. */
+  readonly #unevenness: Float64Array;
   /** Octets are missing: the cumulative entropy says nothing. */
   readonly #isHoled: Uint8Array;
   /** NaN where the sample is too short. */
@@ -78,6 +81,7 @@ export class Sampler {
     this.#format = new Uint8Array(2 * rows);
     this.#rawWindows = new RawWindows(2 * rows, config.rawWindowsBytes);
     this.#windowFormat = new Uint8Array(2 * rows);
+    this.#unevenness = new Float64Array(2 * rows).fill(Number.NaN);
     this.#isHoled = new Uint8Array(2 * rows);
     this.#randomness = new Float64Array(2 * rows);
     this.#flattest = new Float64Array(2 * rows);
@@ -108,6 +112,7 @@ export class Sampler {
       this.#position[at] = 0;
       this.#format[at] = FORMAT_NONE;
       this.#windowFormat[at] = FORMAT_NONE;
+      this.#unevenness[at] = Number.NaN;
       this.#isHoled[at] = 0;
     }
   }
@@ -145,13 +150,13 @@ export class Sampler {
     const state = this.#state[at] as number;
     if (state === EMPTY || state === SKIPPED) return undefined;
     if (state === SAMPLING) this.#measure(at, isExplained);
-    const value = this.#randomness[at] as number;
     return {
-      randomness: Number.isNaN(value) ? null : value,
-      flattest: Number.isNaN(value) ? null : (this.#flattest[at] as number),
+      randomness: numberOrNull(this.#randomness[at] as number),
+      flattest: numberOrNull(this.#flattest[at] as number),
       entropyBitsPerByte: this.#entropy[at] as number,
       format: this.#format[at] as number,
       windowFormat: this.#windowFormat[at] as number,
+      unevenness: numberOrNull(this.#unevenness[at] as number),
     };
   }
 
@@ -246,7 +251,10 @@ export class Sampler {
 
   #judgeRaw(at: number): void {
     const { bytes } = this.#rawWindows;
-    this.#windowFormat[at] = seekFormat(bytes, this.#rawWindows.start(at), this.#rawWindows.end(at));
+    const start = this.#rawWindows.start(at);
+    const end = this.#rawWindows.end(at);
+    this.#windowFormat[at] = seekFormat(bytes, start, end);
+    if (end - start >= UNEVENNESS_LEAST_BYTES) this.#unevenness[at] = bitUnevenness(bytes, start, end);
   }
 
   #count(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
@@ -350,4 +358,8 @@ export class Sampler {
     this.#slot[at] = NO_SLOT;
     this.#slotBefore[at] = NO_SLOT;
   }
+}
+
+function numberOrNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }
