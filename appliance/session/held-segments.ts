@@ -21,6 +21,8 @@ export interface HeldSegment {
   readonly timeUs: number;
 }
 
+const NONE: readonly HeldSegment[] = [];
+
 interface Direction {
   /** By sequence number; among equal ones, by arrival. */
   readonly segments: HeldSegment[];
@@ -48,6 +50,18 @@ export class HeldSegments {
     if (this.totalBytes + size > this.#limits.totalBytes) return false;
     if (direction === undefined) return size <= this.#limits.directionBytes;
     return direction.bytes + size <= this.#limits.directionBytes && direction.segments.length < DIRECTION_SEGMENTS_MAX;
+  }
+
+  /** Whether a segment that starts there and is as long, or longer, is held already. */
+  holds(at: number, sequence: number, wireBytes: number): boolean {
+    const segments = this.#directions.get(at)?.segments ?? NONE;
+    for (let i = segments.length - 1; i >= 0; i--) {
+      const held = segments[i] as HeldSegment;
+      const ahead = (held.sequence - sequence) | 0;
+      if (ahead < 0) return false;
+      if (ahead === 0 && held.wireBytes >= wireBytes) return true;
+    }
+    return false;
   }
 
   /** The octets are copied. The caller has asked for room. */

@@ -3,6 +3,7 @@ import type { EngineCounters } from "./engine-counters.ts";
 import { type HeldLimits, HeldSegments } from "./held-segments.ts";
 import {
   FIRST_SEQUENCE,
+  FLAGS,
   NEXT_SEQUENCE,
   ROW_WORDS,
   type SessionTable,
@@ -10,6 +11,7 @@ import {
   STATE_HELD,
   STATE_SEQUENCE_KNOWN,
 } from "./session-table.ts";
+import { FLAG_ACK } from "./tcp-flags.ts";
 
 /** Where octets of a stream go; they are valid only during the call. */
 export interface StreamTarget {
@@ -26,9 +28,11 @@ const GAP_MAX_BYTES = 1 << 26;
 /** The other side has acknowledged what is missing: it was lost on the way to us, if not only delayed. */
 const ACKNOWLEDGED_SEGMENTS = 3;
 const ACKNOWLEDGED_WAIT_US = 100_000;
-/** Nobody has acknowledged it (the other side may not be seen at all). */
-const UNACKNOWLEDGED_SEGMENTS = 64;
-const UNACKNOWLEDGED_WAIT_US = 2_000_000;
+/** The other side isn't seen, so that nothing can be told from its acknowledgements. */
+const ONE_SIDED_SEGMENTS = 64;
+const ONE_SIDED_WAIT_US = 2_000_000;
+/** The other side has not acknowledged it: it waits for it too. A sender comes back to it after up to a minute (RFC 6298, section 2.4). */
+const UNACKNOWLEDGED_WAIT_US = 60_000_000;
 
 /**
  * Puts the segments of TCP sessions in order (RFC 9293, section 3.4). Octets are given out once: of what overlaps, the
@@ -142,6 +146,10 @@ export class TcpStreams {
   #hold(row: number, side: number, packet: Packet, sequence: number, nowUs: number): void {
     const { words } = this.#table;
     const { bytes, payloadAt, payloadEnd, payloadWireBytes } = packet;
+    if (this.#held.holds(2 * row + side, sequence, payloadWireBytes)) {
+      this.#counters.repeatedBytes += payloadWireBytes;
+      return;
+    }
     this.#counters.segmentsHeld++;
     words[row * ROW_WORDS + STATE] = (words[row * ROW_WORDS + STATE] as number) | (STATE_HELD << side);
     this.#held.hold(2 * row + side, sequence, bytes, payloadAt, payloadEnd, payloadWireBytes, nowUs);
@@ -164,6 +172,7 @@ export class TcpStreams {
   }
 
   #startAnew(row: number, side: number, packet: Packet, sequence: number, nowUs: number): void {
+    while (this.#held.count(2 * row + side) > 0) this.#skipHole(row, side);
     this.#lose(row, side, packet.payloadWireBytes);
     this.#table.words[row * ROW_WORDS + NEXT_SEQUENCE + side] = (sequence + packet.payloadWireBytes) | 0;
     this.#give(row, side, packet.bytes, packet.payloadAt, packet.payloadEnd, packet.payloadWireBytes, nowUs);
@@ -181,10 +190,16 @@ export class TcpStreams {
       }
       const next = this.#table.words[row * ROW_WORDS + NEXT_SEQUENCE + side] as number;
       const isHole = ((first.sequence - next) | 0) > 0;
-      const waits = this.#held.count(at) < UNACKNOWLEDGED_SEGMENTS && nowUs - first.timeUs < UNACKNOWLEDGED_WAIT_US;
-      if (isHole && waits) return;
+      if (isHole && this.#waits(row, side, nowUs - first.timeUs)) return;
       this.#skipHole(row, side);
     }
+  }
+
+  /** Whether a hole, behind which the first segment has waited for so long, may still be filled. */
+  #waits(row: number, side: number, waitedUs: number): boolean {
+    const flags = this.#table.words[row * ROW_WORDS + FLAGS] as number;
+    if (((flags >> (8 * (1 - side))) & FLAG_ACK) !== 0) return waitedUs < UNACKNOWLEDGED_WAIT_US;
+    return waitedUs < ONE_SIDED_WAIT_US && this.#held.count(2 * row + side) < ONE_SIDED_SEGMENTS;
   }
 
   /** Gives out the first that waits, whatever is missing before it. */

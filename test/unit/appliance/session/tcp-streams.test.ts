@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Packet } from "../../../../appliance/decode/packet.ts";
 import { zeroCounters } from "../../../../appliance/session/engine-counters.ts";
-import { SessionTable } from "../../../../appliance/session/session-table.ts";
+import { FLAGS, ROW_WORDS, SessionTable } from "../../../../appliance/session/session-table.ts";
+import { FLAG_ACK } from "../../../../appliance/session/tcp-flags.ts";
 import { TcpStreams } from "../../../../appliance/session/tcp-streams.ts";
 
 const SECOND_US = 1_000_000;
@@ -12,6 +13,8 @@ const LIMITS = { directionBytes: 1 << 20, totalBytes: 1 << 22 };
 interface Harness {
   readonly streams: TcpStreams;
   readonly counters: ReturnType<typeof zeroCounters>;
+  /** The other side has sent acknowledgements. */
+  seeOtherSide(): void;
   /** What was given out; "." for an octet that was said to be missing. */
   text: string;
   segment(sequence: number, payload: string, atUs?: number): void;
@@ -24,6 +27,9 @@ function harness(limits = LIMITS): Harness {
   const packet = new Packet();
   const h: Harness = {
     counters,
+    seeOtherSide: () => {
+      table.words[row * ROW_WORDS + FLAGS] = FLAG_ACK << 8;
+    },
     text: "",
     streams: new TcpStreams(
       table,
@@ -86,7 +92,31 @@ test("TcpStreams: octets that could be given out first count", () => {
   assert.equal(h.text, "abcDEFgh");
 });
 
-test("TcpStreams: a hole is given up when it is acknowledged, after 64 segments, after two seconds, and without room", () => {
+test("TcpStreams: a hole that the other side doesn't acknowledge is waited for, a minute at most", () => {
+  const h = harness();
+  h.seeOtherSide();
+  h.segment(0, "a");
+  for (let at = 2; at < 102; at++) h.segment(at, "c");
+  h.segment(102, "d", 50 * SECOND_US);
+  assert.equal(h.text, "a");
+  h.segment(1, "b", 51 * SECOND_US);
+  assert.equal(h.text, `ab${"c".repeat(100)}d`);
+  h.segment(104, "f", 51 * SECOND_US);
+  h.segment(105, "g", 112 * SECOND_US);
+  assert.equal(h.text.slice(-4), "d.fg");
+});
+
+test("TcpStreams: what waits already is not held again; a far jump leaves nothing behind", () => {
+  const h = harness();
+  h.segment(0, "a");
+  for (let i = 0; i < 100; i++) h.segment(2, "cde");
+  h.segment(2, "cd");
+  assert.deepEqual([h.text, h.counters.segmentsHeld, h.counters.repeatedBytes], ["a", 1, 3 * 99 + 2]);
+  h.segment(1 << 27, "z");
+  assert.deepEqual([h.text, h.streams.heldBytes], ["a.cde.z", 0]);
+});
+
+test("TcpStreams: a hole is given up when it is acknowledged, without room, and where one side is seen after 64 segments or two seconds", () => {
   const acknowledged = harness();
   acknowledged.segment(0, "a");
   for (const at of [2, 3, 4]) acknowledged.segment(at, "b");
