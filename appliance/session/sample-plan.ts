@@ -6,7 +6,7 @@ export type SampleSettings = Omit<SensorConfig["entropy"], "profilesFolder">;
 /** Counts are of 16 bits. */
 const COUNTED_MAX_BYTES = 65_535;
 /** The first checkpoint of the cumulative entropy; each other is twice as far. */
-const FIRST_CHECKPOINT_BYTES = 512;
+const FIRST_CHECKPOINT_BYTES = 1024;
 
 /** What there is to do once so many octets have come; bits of Cut.what. */
 export const AT_START_SAMPLE_END = 1;
