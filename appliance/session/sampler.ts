@@ -81,7 +81,7 @@ export class Sampler {
     this.#format = new Uint8Array(2 * rows);
     this.#rawWindows = new RawWindows(2 * rows, config.rawWindowsBytes);
     this.#windowFormat = new Uint8Array(2 * rows);
-    this.#unevenness = new Float64Array(2 * rows).fill(Number.NaN);
+    this.#unevenness = new Float64Array(2 * rows);
     this.#isHoled = new Uint8Array(2 * rows);
     this.#randomness = new Float64Array(2 * rows);
     this.#flattest = new Float64Array(2 * rows);
@@ -112,7 +112,6 @@ export class Sampler {
       this.#position[at] = 0;
       this.#format[at] = FORMAT_NONE;
       this.#windowFormat[at] = FORMAT_NONE;
-      this.#unevenness[at] = Number.NaN;
       this.#isHoled[at] = 0;
     }
   }
@@ -201,6 +200,7 @@ export class Sampler {
     const slot = this.#pool.take();
     this.#slot[at] = slot;
     this.#nextCut[at] = 0;
+    this.#unevenness[at] = Number.NaN;
     this.#state[at] = slot === NO_SLOT ? SKIPPED : SAMPLING;
     if (slot === NO_SLOT) this.skipped++;
     return slot !== NO_SLOT;
