@@ -91,11 +91,18 @@ export class TcpStreams {
     const { words } = this.#table;
     const base = row * ROW_WORDS;
     if (((words[base + STATE] as number) & (STATE_HELD << other)) === 0) return;
-    if (((acknowledgement - (words[base + NEXT_SEQUENCE + other] as number)) | 0) <= 0) return;
+    const next = words[base + NEXT_SEQUENCE + other] as number;
+    const acknowledged = (acknowledgement - next) | 0;
+    if (acknowledged <= 0) return;
     const at = 2 * row + other;
     const first = this.#held.first(at);
     if (first === undefined) return;
     if (this.#held.count(at) < ACKNOWLEDGED_SEGMENTS && nowUs - first.timeUs < ACKNOWLEDGED_WAIT_US) return;
+    if (acknowledged < ((first.sequence - next) | 0)) {
+      words[base + NEXT_SEQUENCE + other] = acknowledgement; // the rest of the hole may still come
+      this.#lose(row, other, acknowledged);
+      return;
+    }
     this.#skipHole(row, other);
     this.#goOn(row, other, nowUs);
   }

@@ -106,6 +106,17 @@ test("TcpStreams: a hole that the other side doesn't acknowledge is waited for, 
   assert.equal(h.text.slice(-4), "d.fg");
 });
 
+test("TcpStreams: of a hole, only what was acknowledged is given up", () => {
+  const h = harness();
+  h.seeOtherSide();
+  h.segment(0, "a");
+  h.segment(4, "e");
+  h.streams.acknowledge(1, 1, 2, SECOND_US);
+  assert.equal(h.text, "a.");
+  h.segment(2, "cd", SECOND_US);
+  assert.equal(h.text, "a.cde");
+});
+
 test("TcpStreams: what waits already is not held again; a far jump leaves nothing behind", () => {
   const h = harness();
   h.segment(0, "a");
