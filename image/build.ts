@@ -1,7 +1,7 @@
-import { access, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import type { Clock, Exec } from "../core/ports.ts";
+import { readHostApt } from "./host-apt.ts";
 import { type ImageManifest, parsePackages } from "./manifest.ts";
-import { findMirror, type Mirror, parseAptOptions } from "./mirror.ts";
 import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
 import type { Step } from "./step.ts";
@@ -86,8 +86,7 @@ async function readInputs(options: BuildOptions, ports: BuildPorts, signal: Abor
     profile,
     version,
     paths,
-    mirror: options.mirrorUrl === undefined ? await readHostMirror() : mirrorOf(options.mirrorUrl),
-    aptOptions: parseAptOptions((await ports.exec("apt-config", ["dump"], signal)).stdout),
+    apt: await readHostApt(options.mirrorUrl, ports.exec, signal),
     epochS: options.epochS ?? (await readEpoch(workPathsOf(paths, profile).work, ports.clock)),
     definitions: {
       toolsPackages: await list("tools-packages"),
@@ -95,29 +94,6 @@ async function readInputs(options: BuildOptions, ports: BuildPorts, signal: Abor
       rootRemoved: await list("root-removed"),
     },
   };
-}
-
-function mirrorOf(url: string): Mirror {
-  return { debian: url.endsWith("/") ? url : `${url}/`, security: undefined };
-}
-
-const APT_FOLDER = "/etc/apt";
-
-async function readHostMirror(): Promise<Mirror> {
-  const folder = `${APT_FOLDER}/sources.list.d`;
-  const names = (await readdir(folder).catch(() => [])).sort().map((name) => `${folder}/${name}`);
-  const files = await Promise.all(
-    [`${APT_FOLDER}/sources.list`, ...names]
-      .filter((name) => /\.(?:list|sources)$/.test(name))
-      .map(async (name) => ({ name, text: await readFile(name, "utf8").catch(() => "") })),
-  );
-  const mirror = findMirror(files);
-  if (mirror === undefined)
-    throw new ImageError(
-      "missingInput",
-      `${APT_FOLDER}: no Debian mirror is configured for this machine's apt; give one in CEPA_MIRROR`,
-    );
-  return mirror;
 }
 
 /** The time of the first build in this work folder, so that a second build of the same inputs is the same image. */

@@ -8,7 +8,7 @@ tools=$1 work=$2
 shift 2
 mount --make-rprivate / 2>/dev/null || true
 mkdir -p "$tools/work"
-mount --bind "$work" "$tools/work"
+mount --rbind "$work" "$tools/work"
 mount --rbind /dev "$tools/dev"
 mount -t proc proc "$tools/proc"
 status=0

@@ -1,9 +1,8 @@
+import { type AptSettings, planTree } from "./debian-tree.ts";
 import { planPartitions, renderPartition } from "./layout.ts";
-import { aptLinesOf, type Mirror } from "./mirror.ts";
 import type { ImageProfile } from "./profile.ts";
 import type { Action, Step } from "./step.ts";
 
-export const SUITE = "trixie";
 const TOOLS = "tools";
 /** Fixed, so that the same files give the same image; the root hash is what tells images apart. */
 const FILE_SYSTEM_UUID = "6e0a1f52-93c4-4c8e-8f0c-0a7c1e9a5d10";
@@ -28,9 +27,7 @@ export interface ImageInputs {
   readonly profile: ImageProfile;
   readonly version: string;
   readonly paths: ImagePaths;
-  readonly mirror: Mirror;
-  /** apt.conf(5) lines of the host that matter here. */
-  readonly aptOptions: readonly string[];
+  readonly apt: AptSettings;
   /** SOURCE_DATE_EPOCH: Unix seconds that date every file of the image. */
   readonly epochS: number;
   /** Lists of image/definitions, without comments. */
@@ -80,6 +77,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
   const overlays = [`${paths.project}/overlay`, `${image}/profiles/${profile.name}/overlay`];
   const sensor = `${paths.dist}/cepa-sensor`;
   const native = `${paths.dist}/native`;
+  const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`);
   return [
     {
       name: "tools",
@@ -87,7 +85,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
       after: [],
       inputs: [],
       outputs: [tools],
-      ...debootstrap(inputs, definitions.toolsPackages, tools, []),
+      ...planTree(inputs.apt, definitions.toolsPackages, tools),
     },
     {
       name: "root",
@@ -95,7 +93,9 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
       after: ["tools"],
       inputs: [],
       outputs: [`${work}/root`, `${work}/vmlinuz`, packages],
-      ...debootstrap(inputs, definitions.rootPackages, `${work}/root`, [
+      ...rootTree,
+      actions: [
+        ...rootTree.actions,
         {
           kind: "run",
           where: "host",
@@ -109,7 +109,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         inShell("find /work/root/usr/lib/modules -name '*.ko.xz' -print0 | xargs -0 -P 4 -n 40 xz -d"),
         inShell("find /work/root -xdev -perm /6000 -type f -exec chmod a-s {} +"),
         inShell("depmod -b /work/root $(ls /work/root/usr/lib/modules)"),
-      ]),
+      ],
     },
     {
       name: "initrd",
@@ -296,44 +296,6 @@ function renderOsRelease(inputs: ImageInputs): string {
     `VARIANT_ID=${inputs.profile.name}`,
     "",
   ].join("\n");
-}
-
-/** mmdebstrap without documentation and translations; the mirror does not decide whether the step runs again. */
-function debootstrap(
-  inputs: ImageInputs,
-  packages: readonly string[],
-  target: string,
-  then: readonly Action[],
-): Pick<Step, "actions" | "ignored"> {
-  const aptLines = aptLinesOf(inputs.mirror, SUITE);
-  const aptOptions = inputs.aptOptions.map((line) => `--aptopt=${line}`);
-  return {
-    ignored: [...aptLines, ...aptOptions],
-    actions: [
-      {
-        kind: "run",
-        where: "host",
-        program: "mmdebstrap",
-        args: [
-          "--mode=root",
-          "--variant=essential",
-          "--format=directory",
-          '--aptopt=Acquire::Languages "none"',
-          ...aptOptions,
-          ...["doc", "man", "info", "locale", "bug", "lintian"].map(
-            (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
-          ),
-          `--include=${packages.join(",")}`,
-          SUITE,
-          target,
-          ...aptLines,
-        ],
-        // No initramfs of Debian's is made: ours is.
-        env: { INITRD: "No" },
-      },
-      ...then,
-    ],
-  };
 }
 
 function runTool(program: string, args: readonly string[]): Action {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type TrafficCounts, type TrafficOptions, writeTraffic } from "./bench/traffic.ts";
+import { type TrafficCounts, type TrafficOptions, writeTraffic } from "./traffic/traffic.ts";
 
 /**
  * `node scripts/bench-capture.ts FILE`: makes the capture of the benchmarks, and FILE.json beside it, which says what is in

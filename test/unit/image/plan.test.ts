@@ -11,8 +11,10 @@ const INPUTS: ImageInputs = {
   profile,
   version: "0.1.0",
   paths: { project: "/p", cache: "/c", dist: "/d" },
-  mirror: { debian: "http://m.example/debian/", security: undefined },
-  aptOptions: ['Acquire::Check-Date "false";'],
+  apt: {
+    mirror: { debian: "http://m.example/debian/", security: undefined },
+    options: ['Acquire::Check-Date "false";'],
+  },
   epochS: 1_700_000_000,
   definitions: { toolsPackages: ["erofs-utils"], rootPackages: ["systemd", "openvpn"], rootRemoved: ["var/*"] },
 };
