@@ -44,10 +44,13 @@ e2e: image ## the booted image
 score: sensor ## measured against ../shared
 	@node scripts/score.ts
 
+bench: sensor ## us and our peers in turn on one capture, into docs (BENCH_ARGS, --help)
+	@$(AS_ROOT) node scripts/bench.ts --scaling --docs docs $(BENCH_ARGS)
+
 fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
 
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score fuzz clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench fuzz clean
