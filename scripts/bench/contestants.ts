@@ -27,7 +27,14 @@ export interface Contestant {
 }
 
 const textOf = (folder: string, name: string) => readFileSync(join(folder, name), "utf8");
-const numberIn = (text: string, pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? Number.NaN);
+const bothOf = (folder: string) => textOf(folder, OUTPUT.stdout) + textOf(folder, OUTPUT.stderr);
+/** Throws when it isn't there: a program that did not do its job is not in the table. */
+function numberIn(text: string, pattern: RegExp): number {
+  const found = pattern.exec(text)?.[1];
+  if (found === undefined) throw new Error(`no ${pattern} in ${text.slice(-1000)}`);
+  return Number(found);
+}
+
 const linesOf = (text: string) => text.split("\n").length - 1;
 const occurrences = (text: string, part: string) => text.split(part).length - 1;
 
@@ -67,7 +74,7 @@ export const PEERS: readonly Contestant[] = [
     roundsMost: Number.POSITIVE_INFINITY,
     command: ({ capture }) => ["httpry", "-r", capture, "-o", "/dev/null"],
     found: (folder) => ({
-      "requests and responses": numberIn(textOf(folder, OUTPUT.stderr), /(\d+) http packets parsed/),
+      "requests and responses": numberIn(bothOf(folder), /(\d+) http packets parsed/),
     }),
   },
   {
@@ -87,7 +94,7 @@ export const PEERS: readonly Contestant[] = [
     command: ({ capture, collectorPort }) => [
       ...["softflowd", "-d", "-r", capture, "-v", "9", "-m", "1000000", "-n", `127.0.0.1:${collectorPort}`],
     ],
-    found: (folder) => ({ "flows, both ways": numberIn(textOf(folder, OUTPUT.stderr), /Flows exported: (\d+)/) }),
+    found: (folder) => ({ "flows, both ways": numberIn(bothOf(folder), /Flows exported: (\d+)/) }),
   },
   {
     name: "nfpcapd",
@@ -96,10 +103,7 @@ export const PEERS: readonly Contestant[] = [
     roundsMost: Number.POSITIVE_INFINITY,
     command: ({ capture, output }) => ["nfpcapd", "-r", capture, "-w", output],
     found: (folder) => ({
-      "flows, one way": numberIn(
-        textOf(folder, OUTPUT.stdout) + textOf(folder, OUTPUT.stderr),
-        /Ident: 'none' Flows: (\d+)/,
-      ),
+      "flows, one way": numberIn(bothOf(folder), /Ident: 'none' Flows: (\d+)/),
     }),
   },
   {
