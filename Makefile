@@ -47,10 +47,13 @@ score: sensor ## measured against ../shared
 bench: sensor ## us and our peers in turn on one capture, into docs (BENCH_ARGS, --help)
 	@$(AS_ROOT) node scripts/bench.ts --scaling --docs docs $(BENCH_ARGS)
 
+bench-live: sensor ## loss beside tcpdump -w at rising rates, into docs (LIVE_ARGS, --help)
+	@$(AS_ROOT) node scripts/bench-live.ts --docs docs $(LIVE_ARGS)
+
 fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
 
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench fuzz clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live fuzz clean

@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, release, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { nodeExec } from "../core/node/exec.ts";
 import { renderBenchChart } from "./bench/bench-chart.ts";
-import { type BenchResult, type Machine, median, type Standing } from "./bench/bench-result.ts";
+import { type BenchResult, median, type Standing } from "./bench/bench-result.ts";
 import { renderBench } from "./bench/bench-table.ts";
 import { BASELINE, type Contestant, PEERS, sensorContestant } from "./bench/contestants.ts";
 import { Course } from "./bench/course.ts";
+import { readMachine } from "./bench/machine.ts";
 import type { Usage } from "./bench/measure.ts";
 import { makePeerTree, type Place, THIS_MACHINE } from "./bench/peer-tree.ts";
 import { replaceMarked } from "./bench/replace-marked.ts";
@@ -138,19 +138,6 @@ async function versionOf(contestant: Contestant, place: Place): Promise<string> 
   if (contestant.package === undefined) return "";
   const args = [...place.dpkgArgs, "-W", "-f", "$" + "{Version}", contestant.package];
   return (await nodeExec("dpkg-query", args, abort.signal)).stdout;
-}
-
-function readMachine(): Machine {
-  const system = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "";
-  return {
-    cpu: cpus()[0]?.model ?? "",
-    cpus: availableParallelism(),
-    memoryBytes: totalmem(),
-    kernel: release(),
-    system,
-    node: process.versions.node,
-    date: new Date().toISOString().slice(0, 10),
-  };
 }
 
 /** Whether the sensor found what the generator says it made. */

@@ -59,10 +59,10 @@ function renderScaling({ sizes, ratio: growth, memory }: Scaling): string[] {
   ];
 }
 
-/** Markdown, padded so that it reads as text too; the first row is the heading, the first and last columns are text. */
+/** Markdown, padded so that it reads as text too; the first row is the heading; columns without one, and `found`, are text. */
 export function renderRows(rows: readonly (readonly string[])[]): string[] {
   const [heading = []] = rows;
-  const isText = (column: number) => column === 0 || heading[column] === "found";
+  const isText = (column: number) => heading[column] === "" || heading[column] === "found";
   const widths = heading.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     `| ${widths.map((width, i) => (isText(i) ? (row[i] ?? "").padEnd(width) : (row[i] ?? "").padStart(width))).join(" | ")} |`;

@@ -2,9 +2,9 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { nodeExec } from "../../core/node/exec.ts";
 import { type Contestant, OUTPUT } from "./contestants.ts";
 import { measure, timed, type Usage } from "./measure.ts";
+import { mountMemory } from "./memory-folder.ts";
 import type { Place } from "./peer-tree.ts";
 
 /** Where contestants run, one after the other: a folder in memory for what they write, a collector that drops flows. */
@@ -14,6 +14,7 @@ export class Course {
   readonly #run: string;
   readonly #collector = createSocket("udp4");
   readonly #signal: AbortSignal;
+  #unmount = async (): Promise<void> => {};
 
   private constructor(folder: string, signal: AbortSignal) {
     this.#folder = folder;
@@ -23,8 +24,7 @@ export class Course {
 
   static async open(folder: string, signal: AbortSignal): Promise<Course> {
     const course = new Course(folder, signal);
-    mkdirSync(course.#run, { recursive: true });
-    await nodeExec("mount", ["-t", "tmpfs", "tmpfs", course.#run], signal);
+    course.#unmount = await mountMemory(course.#run, signal);
     course.#collector.bind(0, "127.0.0.1");
     await once(course.#collector, "listening");
     return course;
@@ -32,7 +32,7 @@ export class Course {
 
   async close(): Promise<void> {
     this.#collector.close();
-    await nodeExec("umount", ["-l", this.#run], AbortSignal.timeout(10_000));
+    await this.#unmount();
   }
 
   /** One run; `capture` is a name in the folder. With `isCounted` what it prints is kept, and `found` reads it. */

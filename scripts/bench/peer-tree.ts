@@ -8,6 +8,7 @@ import type { Step } from "../../image/step.ts";
 import { runSteps } from "../../image/step-runner.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
+const TREE = "peers";
 const IN_TREE = join(PROJECT, "image/in-tools.sh");
 
 /** A place that programs run in: this machine, or a tree of Debian packages on it. */
@@ -27,7 +28,7 @@ export const THIS_MACHINE: Place = {
 
 /** The tree with the peers, made of the same packages on every machine; it is made only when it isn't there as listed. */
 export async function makePeerTree(cache: string, say: (line: string) => void, signal: AbortSignal): Promise<Place> {
-  const tree = join(cache, "peers");
+  const tree = join(cache, TREE);
   const packages = parseDefinitions(await readFile(join(import.meta.dirname, "peer-packages.txt"), "utf8"));
   await mkdir(cache, { recursive: true });
   const step: Step = {
@@ -44,6 +45,15 @@ export async function makePeerTree(cache: string, say: (line: string) => void, s
     report: ({ name }: { readonly name: string }) => say(`the tree of the peers: ${name}`),
   };
   await runSteps([step], { inToolsScript: IN_TREE, tools: tree, work: cache }, new Map(), 0, ports, signal);
+  return placeOf(tree);
+}
+
+/** The tree that `makePeerTree` has made. */
+export function peerTree(cache: string): Place {
+  return placeOf(join(cache, TREE));
+}
+
+function placeOf(tree: string): Place {
   return {
     within: (folder, command) => ["sh", IN_TREE, tree, folder, ...command],
     pathIn: (_, path) => join("/work", path),

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { CaptureStatus } from "../../core/contract/role.ts";
 import { nodeExec } from "../../core/node/exec.ts";
+import { runInNamespace } from "../../scripts/rig/net-namespace.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
-import { runInNamespace } from "../support/net-namespace.ts";
 import { SENSOR } from "../support/read-captures.ts";
 import { type Row, sessionKeyOf } from "../support/session-key.ts";
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { CaptureStatus, RoleAnswer } from "../../core/contract/role.ts";
 import { nodeExec } from "../../core/node/exec.ts";
+import { runInNamespace } from "../../scripts/rig/net-namespace.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
-import { runInNamespace } from "../support/net-namespace.ts";
 import { sessionKeyOf } from "../support/session-key.ts";
 
 const CAPTURE = join(import.meta.dirname, "../captures/office-minute/input.pcap");

@@ -14,8 +14,8 @@ import type { HealthRecord } from "../../core/contract/health.ts";
 import type { BaseMessage, SensorMessage } from "../../core/contract/link.ts";
 import type { SensorEvent } from "../../core/contract/role.ts";
 import { nodeClock } from "../../core/node/clock.ts";
+import { TEST_SENSOR_ID } from "../../scripts/rig/sensor-state.ts";
 import { type Certified, makeAuthority } from "../support/certificates.ts";
-import { TEST_SENSOR_ID } from "../support/sensor-state.ts";
 
 const HEALTH = { atMs: 1, bootId: "b" } as HealthRecord;
 const OPENED: SensorEvent = { name: "storeOpened", atMs: 1, luksUuid: "4a1f6d3c-0000-4000-8000-1234567890ab" };

@@ -15,7 +15,7 @@ import { verifyEmergency } from "../../core/node/signed-message.ts";
 import { decodeDeliverPdu } from "../../core/sms/pdu.ts";
 import { type GpsEmulator, startGpsEmulator } from "../../scripts/rig/gps-emulator.ts";
 import { type ModemEmulator, type SentMessage, startModemEmulator } from "../../scripts/rig/modem-emulator.ts";
-import { TEST_SENSOR_ID, writeSensorState } from "../support/sensor-state.ts";
+import { TEST_SENSOR_ID, writeSensorState } from "../../scripts/rig/sensor-state.ts";
 
 /** Ten times as fast as nodeClock, where only time that passes matters. */
 const FAST: Partial<PhoneHomePorts> = {

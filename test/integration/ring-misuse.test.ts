@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { loadNativeAddon } from "../../core/node/native-addon.ts";
-import { runInNamespace } from "../support/net-namespace.ts";
+import { runInNamespace } from "../../scripts/rig/net-namespace.ts";
 
 const FAR_SIDE = new URL("../support/ring-misuse-far-side.ts", import.meta.url).pathname;
 const RUNS = 2000;

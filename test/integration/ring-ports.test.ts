@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { linkTypeOfName } from "../../appliance/capture/libpcap-port.ts";
-import { runInNamespace } from "../support/net-namespace.ts";
+import { runInNamespace } from "../../scripts/rig/net-namespace.ts";
 
 const FAR_SIDE = join(import.meta.dirname, "../support/ports-far-side.ts");
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { encodePcapHeader } from "../../appliance/capture/pcap-file.ts";
 import { Ring } from "../../appliance/capture/ring.ts";
+import { runInNamespace } from "../../scripts/rig/net-namespace.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
-import { runInNamespace } from "../support/net-namespace.ts";
 
 const CAPTURE = join(import.meta.dirname, "../captures/office-minute/input.pcap");
 const FAR_SIDE = join(import.meta.dirname, "../support/ring-far-side.ts");

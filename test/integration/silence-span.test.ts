@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { runInNamespace } from "../support/net-namespace.ts";
+import { runInNamespace } from "../../scripts/rig/net-namespace.ts";
 
 const SCRIPT = join(import.meta.dirname, "../../overlay/usr/lib/cepa/silence-span");
 const folder = mkdtempSync(join(tmpdir(), "cepa-silence-"));

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import type { LinkStatus, VaultStatus } from "../../core/contract/role.ts";
 import { runRoleSocket } from "../../core/node/role-socket.ts";
-import { TEST_SENSOR_ID, writeSensorState } from "../support/sensor-state.ts";
+import { TEST_SENSOR_ID, writeSensorState } from "../../scripts/rig/sensor-state.ts";
 
 const MAIN = join(dirname(dirname(import.meta.dirname)), "appliance/main.ts");
 const LINK: LinkStatus = {

@@ -15,10 +15,10 @@ import type { RoleRequest, VaultStatus } from "../../core/contract/role.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { askRole, runRoleSocket } from "../../core/node/role-socket.ts";
 import { Secret } from "../../core/secret.ts";
+import { TEST_SENSOR_ID, writeSensorState } from "../../scripts/rig/sensor-state.ts";
 import { type Certified, makeAuthority } from "../support/certificates.ts";
 import { type KeyServer, startKeyServer } from "../support/key-server.ts";
 import { luksWithoutDmCrypt } from "../support/luks-without-dm-crypt.ts";
-import { TEST_SENSOR_ID, writeSensorState } from "../support/sensor-state.ts";
 
 const MIB = 1024 * 1024;
 const run = promisify(execFile);

@@ -1,14 +1,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type SensorIdentity, STATE_FILES } from "../../core/contract/identity.ts";
-import type { Certified } from "./certificates.ts";
 
 export const TEST_SENSOR_ID = "0123456789abcdef";
 
 /** Writes what a role reads of a state partition; `identity` over a sensor that has both ends on the loopback. */
 export async function writeSensorState(
   stateFolder: string,
-  certified: Certified,
+  certified: { readonly privateKey: string; readonly certificate: string; readonly authority: string },
   identity: Partial<SensorIdentity>,
 ): Promise<SensorIdentity> {
   const whole: SensorIdentity = {

@@ -3,12 +3,14 @@ import { spawn } from "node:child_process";
 /**
  * Runs a script of ours in a network namespace of its own, with /sys of that namespace, loopback up, and one veth pair for
  * each name: `NAME` and its other end `NAME-far`, both up and silent (no IPv6, no ARP). Resolves with what it printed;
- * rejects when it exits with another status than 0. The namespace ends with the script.
+ * rejects when it exits with another status than 0. The namespace ends with the script. `progress` is given its standard error as
+ * it comes.
  */
 export async function runInNamespace(
   pairs: readonly string[],
   command: readonly string[],
   timeoutMs: number,
+  progress?: NodeJS.WritableStream,
 ): Promise<string> {
   // Only /sys is made private, not the root, which is no mount point in a chroot.
   const lines = ["set -e", "mount --make-rprivate /sys", "mount -t sysfs sysfs /sys", "ip link set lo up"];
@@ -33,6 +35,7 @@ export async function runInNamespace(
   const errors: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+  if (progress !== undefined) child.stderr.pipe(progress, { end: false });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (status, killed) => {
