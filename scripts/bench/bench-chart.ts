@@ -19,9 +19,9 @@ export function renderBenchChart({ standings, machine, capture }: BenchResult): 
     LEFT + (Math.log(Math.max(value, from) / from) / Math.log(to / from)) * (WIDTH - LEFT - RIGHT);
   const height = TOP + standings.length * ROW + BOTTOM;
   const bottom = height - BOTTOM;
-  const sizeMb = Math.round(capture.fileBytes / 1e6);
+  const heading = `Seconds for a capture of ${Math.round(capture.fileBytes / 1e6)} MB, each doing its own job`;
   const parts = [
-    text(16, 26, `Seconds for a capture of ${sizeMb} MB, each doing its own job`, "start", INK.text, 'font-size="16"'),
+    text(16, 26, heading, "start", INK.text, 'font-size="16"'),
     text(16, 48, renderMachine(machine), "start", INK.faint, 'font-size="11"'),
     ...TICKS.filter((tick) => tick >= from && tick <= to).flatMap((tick) => [
       `<path d="M${round(xOf(tick))} ${TOP - 8}V${bottom}" stroke="${INK.grid}"/>`,
@@ -48,6 +48,7 @@ export function renderBenchChart({ standings, machine, capture }: BenchResult): 
   ].filter((part) => part !== "");
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${heading}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     ...parts,
     "</svg>",
