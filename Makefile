@@ -53,7 +53,10 @@ bench-live: sensor ## loss beside tcpdump -w at rising rates, into docs (LIVE_AR
 fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
 
+classifier: setup ## trains what tells encrypted from compressed, into appliance/entropy
+	@node scripts/train-classifier.ts && biome format --write appliance/entropy/encryption-model.json
+
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live fuzz clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live fuzz classifier clean

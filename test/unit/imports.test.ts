@@ -56,7 +56,12 @@ const ADAPTERS: Readonly<Record<string, string>> = {
 const PURE_PACKAGES = ["gps"];
 
 /** Build tools that look into the sensor's code; none of them is part of `cepa`. */
-const SCRIPTS_OVER_APPLIANCE = ["scripts/compare-tuples.ts", "scripts/randomness-table.ts"];
+const SCRIPTS_OVER_APPLIANCE = [
+  "scripts/classifier/window-set.ts",
+  "scripts/compare-tuples.ts",
+  "scripts/randomness-table.ts",
+  "scripts/train-classifier.ts",
+];
 
 /** Who may look at the environment, and at what. */
 const READS_ENVIRONMENT: Readonly<Record<string, string>> = {
