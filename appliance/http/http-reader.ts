@@ -1,8 +1,11 @@
+import { decodeLatin1 } from "../../core/latin1.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import { Body } from "./body.ts";
 import { HeadBuffer } from "./head-buffer.ts";
 import { HeaderFields } from "./header-fields.ts";
 import { type HttpCounters, type HttpSink, zeroHttpCounters } from "./http-transaction.ts";
+import { startsPreface } from "./http2-frame.ts";
+import { Http2Reader } from "./http2-reader.ts";
 import {
   decodeHttpRequest,
   findRequestLine,
@@ -26,8 +29,8 @@ const CONTINUE_MAX = 199;
 const SWITCHING_PROTOCOLS = 101;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
-/** Of "PRI * HTTP/2.0", the method (RFC 9113, section 3.4). */
-const PREFACE = [0x50, 0x52, 0x49, SPACE];
+/** The header field by which a server takes up HTTP/2 (RFC 7540, section 3.2). */
+const UPGRADE_TO_HTTP2 = /^upgrade[ \t]*:[ \t]*h2c[ \t]*\r?$/im;
 
 /**
  * Where a side is: before a message; in its head, of which the rest hasn't come; in its body; in a body that ends with the
@@ -63,7 +66,7 @@ export class HttpReader implements StreamReader {
   readonly #sink: HttpSink;
   readonly #counters: HttpCounters;
   readonly #tunnel: (() => StreamReader | undefined) | undefined;
-  /** Reads what follows CONNECT. */
+  /** Reads what follows CONNECT, or the change to HTTP/2. */
   #inner: StreamReader | undefined;
   #done = false;
   /** A message left open where its body ends: what other readers may take for requests is looked for in bodies. */
@@ -168,6 +171,7 @@ export class HttpReader implements StreamReader {
       own.place = "head";
       return to;
     }
+    if (end < before) this.#inner?.data(side, part, end, before, own.headTimeUs);
     head.clear();
     if (isFull && this.#inner === undefined) own.place = "lost";
     return own.place === "lost" ? to : from + Math.max(0, end - before);
@@ -183,7 +187,7 @@ export class HttpReader implements StreamReader {
     if (line === to && !cut) return -1;
     const request = decodeHttpRequest(bytes, from, to, FIELDS);
     if (request === undefined) {
-      if (PREFACE.every((octet, i) => bytes[from + i] === octet)) this.#done = true;
+      if (startsPreface(bytes, from, to)) return this.#openHttp2(side, own.pending.pop(), from);
       own.place = "lost";
       return to;
     }
@@ -216,8 +220,11 @@ export class HttpReader implements StreamReader {
     }
     FIELDS.read(bytes, line + 1, to);
     if (!FIELDS.complete && !cut) return -1;
+    const { endOffset } = FIELDS;
+    if (status === SWITCHING_PROTOCOLS && UPGRADE_TO_HTTP2.test(decodeLatin1(bytes, line, endOffset)))
+      return this.#openHttp2(1 - side, this.#side(1 - side).pending.shift(), endOffset);
     this.#response(side, own, status);
-    return FIELDS.endOffset;
+    return endOffset;
   }
 
   #response(side: number, own: Side, status: number): void {
@@ -313,7 +320,7 @@ export class HttpReader implements StreamReader {
 
   #report(side: number, pending: PendingRequest | undefined, status: number | null): void {
     if (pending === undefined) return;
-    const { method, uri, version, host, userAgent, referer, endOffset } = pending.request;
+    const { method, uri, version, host, userAgent, referer } = pending.request;
     this.#sink({
       method,
       uri,
@@ -321,7 +328,6 @@ export class HttpReader implements StreamReader {
       host,
       userAgent,
       referer,
-      endOffset,
       side,
       timeUs: pending.timeUs,
       status,
@@ -335,6 +341,17 @@ export class HttpReader implements StreamReader {
     this.#flush(side);
     this.#openTunnel();
     return true;
+  }
+
+  /** From `offset` on, which it gives back; the request that asked for it is answered there. */
+  #openHttp2(client: number, upgraded: PendingRequest | undefined, offset: number): number {
+    const isUpgrade = upgraded !== undefined && upgraded.request.method.toUpperCase() !== "CONNECT";
+    if (!isUpgrade) this.#report(client, upgraded, null);
+    this.#flush(0);
+    this.#flush(1);
+    const open = isUpgrade ? { ...upgraded.request, side: client, timeUs: upgraded.timeUs } : undefined;
+    this.#inner = new Http2Reader(this.#sink, this.#counters, open);
+    return offset;
   }
 
   #openTunnel(): void {

@@ -1,7 +1,7 @@
 import type { HttpRequest } from "./request.ts";
 
 /** A request, who sent it and when its first octet came, and the status of its response; null when none could be matched. */
-export interface HttpTransaction extends HttpRequest {
+export interface HttpTransaction extends Omit<HttpRequest, "endOffset"> {
   readonly side: number;
   /** Unix microseconds. */
   readonly timeUs: number;
@@ -16,8 +16,10 @@ export interface HttpCounters {
   httpPendingDropped: number;
   /** Headers longer than what is kept of one: their requests are reported with what was read. */
   httpHeadsCut: number;
+  /** Dynamic tables of HPACK that may be larger than what is kept of one. */
+  hpackTablesCut: number;
 }
 
 export function zeroHttpCounters(): HttpCounters {
-  return { httpPendingDropped: 0, httpHeadsCut: 0 };
+  return { httpPendingDropped: 0, httpHeadsCut: 0, hpackTablesCut: 0 };
 }

@@ -3,7 +3,7 @@ import { HeaderFields, isDigit } from "./header-fields.ts";
 import { METHODS } from "./method.ts";
 
 /** What of a request is kept; each text is cut there. */
-const TARGET_MAX_BYTES = 8192;
+export const TARGET_MAX_BYTES = 8192;
 export const METHOD_MAX_BYTES = 24;
 /** Empty lines that may stand before a request line (RFC 9112, section 2.2). */
 const EMPTY_LINES_MAX = 4;
@@ -23,7 +23,7 @@ const HTTP2_PREFACE = "PRI";
 export interface HttpRequest {
   readonly method: string;
   readonly uri: string;
-  /** "HTTP/1.1"; null when the line ends before it. */
+  /** "HTTP/1.1"; null when the line ends before it; "HTTP/2" where there is no such line. */
   readonly version: string | null;
   readonly host: string | null;
   readonly userAgent: string | null;

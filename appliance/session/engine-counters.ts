@@ -68,6 +68,7 @@ export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = 
   httpRequests: "own",
   httpPendingDropped: "own",
   httpHeadsCut: "own",
+  hpackTablesCut: "own",
   handshakes: "own",
   tlsMessagesCut: "own",
   tlsRecordsLost: "own",

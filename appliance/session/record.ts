@@ -47,7 +47,7 @@ export interface SessionRecord {
   readonly vlan: number | null;
 }
 
-/** One HTTP/1.x request. */
+/** One request of HTTP/1.x or HTTP/2. */
 export interface HttpRecord {
   readonly type: "http";
   readonly ts: number;
@@ -60,7 +60,7 @@ export interface HttpRecord {
   readonly method: string;
   readonly uri: string;
   readonly host: string | null;
-  /** As it stood in the request line, "HTTP/1.1". */
+  /** As it stood in the request line, "HTTP/1.1"; or "HTTP/2". */
   readonly version: string | null;
   readonly user_agent: string | null;
   readonly referer: string | null;

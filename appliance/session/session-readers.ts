@@ -8,6 +8,8 @@ import { TlsReader } from "../handshake/tls-reader.ts";
 import { looksLikeClientHello, looksLikeTls } from "../handshake/tls-record.ts";
 import { HttpReader } from "../http/http-reader.ts";
 import type { HttpCounters, HttpTransaction } from "../http/http-transaction.ts";
+import { startsHttp2 } from "../http/http2-frame.ts";
+import { Http2Reader } from "../http/http2-reader.ts";
 import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
 import { looksLikeResponse } from "../http/response.ts";
 
@@ -105,6 +107,8 @@ export class SessionReaders {
         this.#counters,
         () => new TunnelReader((b, f, t) => this.#choose(row, b, f, t)),
       );
+    if (startsHttp2(bytes, from, to))
+      return new Http2Reader((transaction) => this.#target.http(row, transaction), this.#counters);
     return undefined;
   }
 }

@@ -112,7 +112,7 @@ test("HttpReader: more than the limits", () => {
   reader.data(0, head, 0, head.length, 0);
   reader.end();
   assert.equal(found.at(-1)?.uri, "/long");
-  assert.deepEqual(counters, { httpPendingDropped: 2, httpHeadsCut: 1 });
+  assert.deepEqual(counters, { httpPendingDropped: 2, httpHeadsCut: 1, hpackTablesCut: 0 });
 });
 
 test("HttpReader: CONNECT hands what follows to the tunnel's reader", () => {
