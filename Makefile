@@ -7,7 +7,7 @@ TESTS = node --test --test-reporter=spec --test-timeout=900000
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo -E env PATH="$(PATH)")
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 setup: ## packages, Node.js, addons (cached)
 	@bash scripts/setup.sh
@@ -56,7 +56,10 @@ fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 classifier: setup ## trains what tells encrypted from compressed, into appliance/entropy
 	@node scripts/train-classifier.ts && biome format --write appliance/entropy/encryption-model.json
 
+long-randomness: setup ## a million random samples of each size, into docs
+	@node scripts/randomness-share.ts
+
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live fuzz classifier clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live fuzz classifier long-randomness clean

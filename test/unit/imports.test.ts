@@ -59,6 +59,7 @@ const PURE_PACKAGES = ["gps"];
 const SCRIPTS_OVER_APPLIANCE = [
   "scripts/classifier/window-set.ts",
   "scripts/compare-tuples.ts",
+  "scripts/randomness-share.ts",
   "scripts/randomness-table.ts",
   "scripts/train-classifier.ts",
 ];
