@@ -77,19 +77,27 @@ function describePatterns(counts: Uint32Array, length: number, features: Float64
   let longer = 0;
   let longest = 0;
   for (let bits = LONGEST_BITS; bits >= -1; bits--) {
-    const values = bits > 0 ? 2 ** bits : 0;
-    let squares = 0;
-    for (let i = 0; i < values; i++) squares += (counts[i] as number) ** 2;
-    const statistic = values === 0 ? 0 : (squares * values) / patterns - patterns;
+    const statistic = bits > 0 ? 2 ** bits * (sumSquaresAndHalve(counts, bits) / patterns) - patterns : 0;
     if (bits <= LONGEST_BITS - 2) {
       const freedom = 2 ** Math.max(0, bits); // of the second difference, of patterns two bits longer
       features[at + bits + 1] = logarithmic((longest - 2 * longer + statistic - freedom) / Math.sqrt(2 * freedom));
     }
     longest = longer;
     longer = statistic;
-    const half = values / 2;
-    for (let i = 0; i < half; i++) counts[i] = (counts[2 * i] as number) + (counts[2 * i + 1] as number);
   }
+}
+
+/** Sum of the squared counts of patterns of so many bits; leaves the counts of those that are a bit shorter. */
+function sumSquaresAndHalve(counts: Uint32Array, bits: number): number {
+  const half = 2 ** (bits - 1);
+  let squares = 0;
+  for (let i = 0; i < half; i++) {
+    const a = counts[2 * i] as number;
+    const b = counts[2 * i + 1] as number;
+    squares += a * a + b * b;
+    counts[i] = a + b;
+  }
+  return squares;
 }
 
 function describeOctets(bytes: Uint8Array, from: number, to: number, features: Float64Array): void {
