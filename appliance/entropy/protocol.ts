@@ -96,3 +96,4 @@ export const PROTOCOL_SSH: number = codeOf("SSH");
 export const PROTOCOL_QUIC: number = codeOf("QUIC");
 /** A session that carried an HTTP request. */
 export const PROTOCOL_HTTP: number = codeOf("HTTP");
+export const PROTOCOL_HTTP2: number = codeOf("HTTP/2");

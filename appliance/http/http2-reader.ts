@@ -25,7 +25,7 @@ export const STREAMS_MAX = 256;
 /** What is kept of a header block, with padding and all. */
 export const BLOCK_MAX_BYTES = 32768;
 
-const VERSION = "HTTP/2";
+export const HTTP2_VERSION = "HTTP/2";
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 const FINAL_STATUS = /^[2-9]\d\d$/;
@@ -216,7 +216,7 @@ export class Http2Reader implements StreamReader {
     this.#open.set(streamId, {
       method,
       uri,
-      version: VERSION,
+      version: HTTP2_VERSION,
       host: authority ?? fields.host ?? null,
       userAgent: fields["user-agent"] ?? null,
       referer: fields.referer ?? null,

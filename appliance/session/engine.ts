@@ -10,6 +10,7 @@ import {
 } from "../entropy/entropy-profile.ts";
 import {
   PROTOCOL_HTTP,
+  PROTOCOL_HTTP2,
   PROTOCOL_NONE,
   PROTOCOL_QUIC,
   PROTOCOL_SSH,
@@ -20,7 +21,8 @@ import {
 import { SHIPPED_PROFILES } from "../entropy/shipped-profiles.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { HttpTransaction } from "../http/http-transaction.ts";
-import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
+import { HTTP2_VERSION } from "../http/http2-reader.ts";
+import { decodeHttpRequest, mayBeRequest, startsRequestLine } from "../http/request.ts";
 import { alarmOfBreach, alarmOfUnexplained, type Direction } from "./alarms.ts";
 import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
 import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
@@ -94,6 +96,7 @@ export interface EngineOptions {
 }
 
 const IP_TCP = 6;
+const IP_UDP = 17;
 const SECOND_MS = 1000;
 const MICROSECONDS = 1_000_000;
 /** A TCP session that was closed or reset is over after this: late acknowledgements still belong to it. */
@@ -233,7 +236,12 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   /** Called by the readers. */
   http(row: number, transaction: HttpTransaction): void {
-    this.#table.words[row * ROW_WORDS + PROTOCOL] = PROTOCOL_HTTP;
+    const isHttp2 = transaction.version === HTTP2_VERSION;
+    this.#table.words[row * ROW_WORDS + PROTOCOL] = isHttp2 ? PROTOCOL_HTTP2 : PROTOCOL_HTTP;
+    this.#reportHttp(row, transaction);
+  }
+
+  #reportHttp(row: number, transaction: HttpTransaction): void {
     this.counters.httpRequests++;
     this.#sink.http(renderHttp(this.#table, row, transaction));
   }
@@ -379,6 +387,15 @@ export class Engine implements StreamTarget, ReadersTarget {
     this.#payload(row, side, bytes, payloadAt, payloadEnd);
     if (this.#table.words[row * ROW_WORDS + PROTOCOL] === PROTOCOL_QUIC)
       this.#readers.quic(row, side, bytes, payloadAt, payloadEnd, this.#now);
+    else if (this.#packet.protocol === IP_UDP && startsRequestLine(bytes, payloadAt, payloadEnd))
+      this.#httpDatagram(row, side);
+  }
+
+  /** HTTP over UDP, a message a datagram (UPnP Device Architecture 2.0, section 1); other addresses answer than were asked. */
+  #httpDatagram(row: number, side: number): void {
+    const { bytes, payloadAt, payloadEnd } = this.#packet;
+    const request = decodeHttpRequest(bytes, payloadAt, payloadEnd);
+    if (request !== undefined) this.#reportHttp(row, { ...request, side, timeUs: this.#now, status: null });
   }
 
   #payload(row: number, side: number, bytes: Uint8Array, from: number, to: number): void {

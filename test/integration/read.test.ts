@@ -37,13 +37,20 @@ for (const { name, path } of listCaptures()) {
 
   test(`HTTP requests are tshark's: ${name}`, async () => {
     const { stdout } = runSensor(["read", "--json", path]);
-    const fields = ["tcp.srcport", "tcp.dstport", "http.request.method", "http.request.uri"];
+    const ports = ["tcp.srcport", "udp.srcport", "tcp.dstport", "udp.dstport"];
+    const fields = [...ports, "http.request.method", "http.request.uri"];
     const { stdout: shown } = await nodeExec(
       "tshark",
-      ["-n", "-r", path, "-Y", "http.request and tcp", "-T", "fields", ...fields.flatMap((field) => ["-e", field])],
+      ["-n", "-r", path, "-Y", "http.request", "-T", "fields", ...fields.flatMap((field) => ["-e", field])],
       AbortSignal.timeout(60_000),
     );
-    const expected = shown.split("\n").filter((line) => line !== "");
+    const expected = shown
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [tcpSource, udpSource, tcpDestination, udpDestination, ...request] = line.split("\t");
+        return [tcpSource || udpSource, tcpDestination || udpDestination, ...request].join("\t");
+      });
     const found = requestsOf(parseRecords(stdout)).map((r) => [r.src_port, r.dst_port, r.method, r.uri].join("\t"));
     assert.deepEqual(found.sort(), expected.sort());
   });
