@@ -8,6 +8,7 @@ import { startsPreface } from "./http2-frame.ts";
 import { Http2Reader } from "./http2-reader.ts";
 import {
   decodeHttpRequest,
+  endOfLine,
   findRequestLine,
   type HttpRequest,
   isMethodOctet,
@@ -22,6 +23,7 @@ export const PENDING_MAX = 64;
 /** What is kept of a head that comes in several chunks. */
 export const HEAD_MAX_BYTES = 32768;
 
+const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
@@ -130,7 +132,8 @@ export class HttpReader implements StreamReader {
   /** A chunk that starts a message where none is due. */
   #lookAtChunk(side: number, own: Side, bytes: Uint8Array, from: number, to: number): void {
     const { head } = own;
-    if (own.place === "head" && head.bytes[head.length - 1] !== LF) return;
+    const isNewLine = head.bytes[head.length - 1] === LF && bytes[from] !== CR && bytes[from] !== LF;
+    if (own.place === "head" && !isNewLine) return;
     const startsRequest =
       own.place === "body" ? startsRegisteredRequestLine(bytes, from, to) : startsRequestLine(bytes, from, to);
     if (startsRequest) this.#giveUpHead(side);
@@ -143,6 +146,7 @@ export class HttpReader implements StreamReader {
     let at = from;
     while (at < to && (bytes[at] === CR || bytes[at] === LF)) at++;
     if (at === to) return to;
+    if (this.#ambiguous) at = Math.max(at, findRequestLine(bytes, at, endOfLine(bytes, at, to), to));
     if (!mayStartMessage(bytes, at, to)) {
       if (this.#startsTunnel(side)) return at;
       own.place = "lost";
@@ -368,5 +372,5 @@ function mayStartMessage(bytes: Uint8Array, from: number, to: number): boolean {
   const limit = Math.min(to, from + METHOD_MAX_BYTES);
   let at = from;
   while (at < limit && isMethodOctet(bytes[at] as number)) at++;
-  return at === to ? at > from : at - from >= 3 && bytes[at] === SPACE;
+  return at > from && (at === to || bytes[at] === SPACE || bytes[at] === TAB);
 }

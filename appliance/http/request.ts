@@ -6,8 +6,9 @@ import { METHODS } from "./method.ts";
 export const TARGET_MAX_BYTES = 8192;
 export const METHOD_MAX_BYTES = 24;
 /** Empty lines that may stand before a request line (RFC 9112, section 2.2). */
-const EMPTY_LINES_MAX = 4;
+const EMPTY_LINES_MAX = 16;
 
+const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
@@ -33,7 +34,7 @@ export interface HttpRequest {
 }
 
 /**
- * Whether a request line may start at `from`: letters, then a space. Cheap, and for every segment; decodeHttpRequest then
+ * Whether a request line may start at `from`: a method, then a space. Cheap, and for every segment; decodeHttpRequest then
  * looks closely.
  */
 export function mayBeRequest(bytes: Uint8Array, from: number, to: number): boolean {
@@ -42,19 +43,38 @@ export function mayBeRequest(bytes: Uint8Array, from: number, to: number): boole
   while (i < to && i < from + 2 * EMPTY_LINES_MAX && (bytes[i] === CR || bytes[i] === LF)) i++;
   const end = Math.min(to, i + METHOD_MAX_BYTES);
   const start = i;
-  while (i < end && isMethodOctet(bytes[i] as number)) i++;
-  return i - start >= 3 && bytes[i] === SPACE;
+  while (i < end && IN_TOKEN[bytes[i] as number] === 1) i++;
+  return i > start && isBlank(bytes[i]);
 }
 
-/** A-Z, a-z, "-" and "_": methods in use have no other octets of RFC 9110's token. */
+/** Octets of a token, as a method is one: RFC 9110, section 5.6.2. */
+const IN_TOKEN = Uint8Array.from({ length: 256 }, (_, octet) =>
+  /[\w!#$%&'*+.^`|~-]/.test(String.fromCharCode(octet)) ? 1 : 0,
+);
+
 export function isMethodOctet(octet: number): boolean {
-  return (octet >= 0x41 && octet <= 0x5a) || (octet >= 0x61 && octet <= 0x7a) || octet === 0x2d || octet === 0x5f;
+  return IN_TOKEN[octet] === 1;
+}
+
+/**
+ * Whether the octets from `from` to `to` are the start of a request line that isn't over: of a registered method, with or without
+ * something behind it.
+ */
+export function startsPartOfRequestLine(bytes: Uint8Array, from: number, to: number): boolean {
+  const limit = Math.min(to, from + METHOD_MAX_BYTES);
+  let end = from;
+  while (end < limit && isMethodOctet(bytes[end] as number)) end++;
+  if (end === from || (end < to && (!isBlank(bytes[end]) || find(bytes, LF, end, to) < to))) return false;
+  const method = decodeLatin1(bytes, from, end).toUpperCase();
+  if (end < to) return METHODS.has(method);
+  for (const known of METHODS) if (known.startsWith(method)) return true;
+  return false;
 }
 
 /**
  * Reads the request at `from` (RFC 9112, sections 2 and 3), as far as `to` has it; undefined when none stands there. A line
  * may end with a bare LF; the target may hold spaces, as the version is looked for from the end of the line. A line
- * without a version counts with a registered method and a target that looks like one (HTTP/0.9, or a line cut off); a
+ * without a version, or with an odd one, counts with a registered method and a target that looks like one (HTTP/0.9, or a line cut off); a
  * method that isn't registered wants a version, and a path or a URI. `fields` takes what the header says, for the caller.
  */
 export function decodeHttpRequest(
@@ -67,19 +87,20 @@ export function decodeHttpRequest(
   let start = from;
   while (bytes[start] === CR || bytes[start] === LF) start++;
   const lineEnd = endOfLine(bytes, start, to);
-  const methodEnd = find(bytes, SPACE, start, to);
+  const methodEnd = endOfMethod(bytes, start, to);
   const method = decodeLatin1(bytes, start, methodEnd);
+  const known = METHODS.has(method.toUpperCase());
   let textEnd = lineEnd;
-  while (textEnd > methodEnd && (bytes[textEnd - 1] === CR || bytes[textEnd - 1] === SPACE)) textEnd--;
+  while (textEnd > methodEnd && (bytes[textEnd - 1] === CR || isBlank(bytes[textEnd - 1]))) textEnd--;
   const versionAt = findVersion(bytes, methodEnd, textEnd);
+  const lastWordAt = versionAt ?? (lineEnd < to ? findOddVersion(bytes, methodEnd, textEnd) : undefined);
   if (versionAt === undefined && lineEnd === to) textEnd = withoutCutVersion(bytes, methodEnd, textEnd);
   let targetStart = methodEnd;
-  while (targetStart < textEnd && bytes[targetStart] === SPACE) targetStart++;
-  let targetEnd = versionAt ?? textEnd;
-  while (targetEnd > targetStart && bytes[targetEnd - 1] === SPACE) targetEnd--;
+  while (targetStart < textEnd && isBlank(bytes[targetStart])) targetStart++;
+  let targetEnd = lastWordAt ?? textEnd;
+  while (targetEnd > targetStart && isBlank(bytes[targetEnd - 1])) targetEnd--;
   if (targetEnd <= targetStart || method === HTTP2_PREFACE) return undefined;
   const uri = decodeLatin1(bytes, targetStart, Math.min(targetEnd, targetStart + TARGET_MAX_BYTES));
-  const known = METHODS.has(method.toUpperCase());
   if (
     known
       ? versionAt === undefined && !looksLikeTarget(method, uri)
@@ -90,7 +111,7 @@ export function decodeHttpRequest(
   return {
     method,
     uri,
-    version: versionAt === undefined ? null : decodeLatin1(bytes, versionAt, textEnd),
+    version: lastWordAt === undefined ? null : decodeLatin1(bytes, lastWordAt, textEnd),
     host: fields.host(bytes),
     userAgent: fields.userAgent(bytes),
     referer: fields.referer(bytes),
@@ -99,8 +120,19 @@ export function decodeHttpRequest(
 }
 
 /** Offset of the line feed, or `to` when the line isn't over. */
-function endOfLine(bytes: Uint8Array, from: number, to: number): number {
+export function endOfLine(bytes: Uint8Array, from: number, to: number): number {
   return find(bytes, LF, from, to);
+}
+
+/** Words may be set apart by spaces and tabs (RFC 9112, section 3). */
+function isBlank(octet: number | undefined): boolean {
+  return octet === SPACE || octet === TAB;
+}
+
+function endOfMethod(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && !isBlank(bytes[at])) at++;
+  return at;
 }
 
 /** Offset of the first such octet, or `to`: TypedArray's own indexOf knows no end, and would search the whole block. */
@@ -113,7 +145,14 @@ function find(bytes: Uint8Array, octet: number, from: number, to: number): numbe
 /** Offset of the "HTTP/d.d" that ends the line. */
 function findVersion(bytes: Uint8Array, from: number, to: number): number | undefined {
   const at = to - VERSION_BYTES;
-  return at > from && bytes[at - 1] === SPACE && isVersion(bytes, at) ? at : undefined;
+  return at > from && isBlank(bytes[at - 1]) && isVersion(bytes, at) ? at : undefined;
+}
+
+/** Offset of a last word that is meant to be a version: "HTTP/1", "HTTP1.1". */
+function findOddVersion(bytes: Uint8Array, from: number, to: number): number | undefined {
+  let at = to;
+  while (at > from && to - at <= 2 * VERSION_BYTES && !isBlank(bytes[at - 1])) at--;
+  return /^HTTP\/?\d[\d.]*$/i.test(decodeLatin1(bytes, at, to)) ? at : undefined;
 }
 
 /** Whether "HTTP/d.d" stands at `at`, which has eight octets behind it. */
@@ -147,11 +186,11 @@ export function startsRequestLine(bytes: Uint8Array, from: number, to: number): 
   if (!mayBeRequest(bytes, from, to)) return false;
   let at = from;
   while (bytes[at] === CR || bytes[at] === LF) at++;
-  const methodEnd = find(bytes, SPACE, at, to);
+  const methodEnd = endOfMethod(bytes, at, to);
   const lineEnd = find(bytes, LF, methodEnd, Math.min(to, methodEnd + TARGET_MAX_BYTES));
   if (bytes[lineEnd] !== LF || lineEnd >= to) return false;
   let end = lineEnd;
-  while (end > methodEnd && (bytes[end - 1] === CR || bytes[end - 1] === SPACE)) end--;
+  while (end > methodEnd && (bytes[end - 1] === CR || isBlank(bytes[end - 1]))) end--;
   return findVersion(bytes, methodEnd, end) !== undefined;
 }
 
@@ -160,7 +199,7 @@ export function startsRegisteredRequestLine(bytes: Uint8Array, from: number, to:
   if (!startsRequestLine(bytes, from, to)) return false;
   let at = from;
   while (bytes[at] === CR || bytes[at] === LF) at++;
-  return METHODS.has(decodeLatin1(bytes, at, find(bytes, SPACE, at, to)).toUpperCase());
+  return METHODS.has(decodeLatin1(bytes, at, endOfMethod(bytes, at, to)).toUpperCase());
 }
 
 /** RFC 9112, section 3.2: origin, absolute, authority and asterisk form. */

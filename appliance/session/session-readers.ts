@@ -1,3 +1,4 @@
+import { behindProxyHeader } from "../decode/proxy-header.ts";
 import type { DatagramReader, StreamReader } from "../decode/stream-reader.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { QuicCounters } from "../handshake/quic-counters.ts";
@@ -10,7 +11,7 @@ import { HttpReader } from "../http/http-reader.ts";
 import type { HttpCounters, HttpTransaction } from "../http/http-transaction.ts";
 import { startsHttp2 } from "../http/http2-frame.ts";
 import { Http2Reader } from "../http/http2-reader.ts";
-import { decodeHttpRequest, mayBeRequest } from "../http/request.ts";
+import { decodeHttpRequest, mayBeRequest, startsPartOfRequestLine } from "../http/request.ts";
 import { looksLikeResponse } from "../http/response.ts";
 
 /** Who is told what was read of a session. */
@@ -52,14 +53,16 @@ export class SessionReaders {
   data(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
     if (this.#isRead[row] === 1) return;
     let reader = this.#readers[row];
+    let at = from;
     if (reader === undefined || startsWithin(reader, bytes, from, to)) {
-      const chosen = this.#choose(row, bytes, from, to);
+      at = behindProxyHeader(bytes, from, to);
+      const chosen = at < to ? this.#choose(row, bytes, at, to) : undefined;
       if (chosen === undefined) return;
       reader?.end();
       reader = chosen;
       this.#readers[row] = chosen;
     }
-    reader.data(side, bytes, from, to, timeUs);
+    reader.data(side, bytes, at, to, timeUs);
     if (reader.done) this.#release(row, reader);
   }
 
@@ -168,5 +171,6 @@ function startsSsh(bytes: Uint8Array, from: number, to: number): boolean {
 
 function startsHttp(bytes: Uint8Array, from: number, to: number): boolean {
   if (looksLikeResponse(bytes, from, to)) return true;
-  return mayBeRequest(bytes, from, to) && decodeHttpRequest(bytes, from, to) !== undefined;
+  if (mayBeRequest(bytes, from, to) && decodeHttpRequest(bytes, from, to) !== undefined) return true;
+  return startsPartOfRequestLine(bytes, from, to);
 }

@@ -82,6 +82,13 @@ const REQUESTS: readonly [name: string, text: string, expected: Omit<HttpRequest
     "FETCH /x HTTP/1.1\r\n\r\n",
     { ...NO_FIELDS, method: "FETCH", uri: "/x", version: "HTTP/1.1" },
   ],
+  [
+    "words set apart by tabs, behind empty lines",
+    "\r\n\n\r\n\r\n\r\nGET\t/x\tHTTP/1.1\r\n\r\n",
+    { ...NO_FIELDS, method: "GET", uri: "/x", version: "HTTP/1.1" },
+  ],
+  ["a method of any token", "X2! /x HTTP/1.1\r\n\r\n", { ...NO_FIELDS, method: "X2!", uri: "/x", version: "HTTP/1.1" }],
+  ["an odd version", "GET /x HTTP/1\r\n\r\n", { ...NO_FIELDS, method: "GET", uri: "/x", version: "HTTP/1" }],
   ["HTTP/0.9", "GET /index.html\r\n", { ...NO_FIELDS, method: "GET", uri: "/index.html", version: null }],
   ["cut within the target", "GET /index.ht", { ...NO_FIELDS, method: "GET", uri: "/index.ht", version: null }],
   [
@@ -113,6 +120,9 @@ for (const [name, text] of [
   ["an unknown method without a version", "HELLO /x\r\n"],
   ["SMTP", "HELO example.org\r\n"],
   ["IRC", "PRIVMSG #a :GET / HTTP/1.1\r\n"],
+  ["prose with a version", "GET is new in HTTP/1\r\n"],
+  ["RTSP", "OPTIONS rtsp://h/x RTSP/1.0\r\n\r\n"],
+  ["SIP's OPTIONS", "OPTIONS sip:a@example.org SIP/2.0\r\n"],
   ["SIP", "INVITE sip:a@example.org SIP/2.0\r\n"],
   ["binary", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
   ["nothing", ""],
