@@ -2,6 +2,7 @@ import { ACK, FIN, LINKTYPE_RAW, PSH, RST, SYN, tcpPacket, udpPacket } from "../
 import { capturedSessions } from "./captured-sessions.ts";
 import { AGAIN, chunksOf, END, LATE, LOST, portsOf, RESET, SIDE } from "./dialogue.ts";
 import { EngineRun } from "./engine-run.ts";
+import { http2Dialogues } from "./http2-dialogue.ts";
 import type { Target } from "./target.ts";
 
 const IP_TCP = 6;
@@ -91,6 +92,21 @@ export const sessionTargets: readonly Target[] = [
       "\x16\x03\x03",
       "SSH-2.0-x\r\n",
       "\x05\x01\x00",
+    ],
+    start: () => {
+      const speaker = new Speaker();
+      return (input) => speaker.tcp(input);
+    },
+  },
+  {
+    name: "http2",
+    seeds: http2Dialogues,
+    dictionary: [
+      "\x00\x00\x03\x01\x05\x00\x00\x00\x07",
+      "\x82\x86\x84",
+      "\x3f\xe1\x1f",
+      "\x40\x84",
+      "PRI * HTTP/2.0\r\n",
     ],
     start: () => {
       const speaker = new Speaker();
