@@ -20,8 +20,9 @@ import {
   streamIdAt,
 } from "./http2-frame.ts";
 
-/** Requests that wait for their responses. */
+/** Requests that wait for their responses, and what their texts may have in all. */
 export const STREAMS_MAX = 256;
+export const OPEN_MAX_BYTES = 65536;
 /** What is kept of a header block, with padding and all. */
 export const BLOCK_MAX_BYTES = 32768;
 
@@ -78,13 +79,14 @@ export class Http2Reader implements StreamReader {
   readonly #counters: HttpCounters;
   /** By stream, the oldest first. */
   readonly #open = new Map<number, OpenRequest>();
+  #openBytes = 0;
 
   /** `upgraded` is the request of HTTP/1.1 that is answered on stream 1 (RFC 7540, section 3.2). */
   constructor(sink: HttpSink, counters: HttpCounters, upgraded?: OpenRequest) {
     this.#sink = sink;
     this.#counters = counters;
     this.#sides = [new Side(counters), new Side(counters)];
-    if (upgraded !== undefined) this.#open.set(1, upgraded);
+    if (upgraded !== undefined) this.#wait(1, upgraded);
   }
 
   data(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
@@ -212,8 +214,7 @@ export class Http2Reader implements StreamReader {
     const isPlainConnect = method === "CONNECT" && fields[":protocol"] === undefined; // RFC 9113, section 8.5; RFC 8441
     const uri = isPlainConnect ? authority : fields[":path"];
     if (uri === undefined || uri === "" || !TOKEN.test(method)) return;
-    this.#report(streamId, null);
-    this.#open.set(streamId, {
+    this.#wait(streamId, {
       method,
       uri,
       version: HTTP2_VERSION,
@@ -223,11 +224,17 @@ export class Http2Reader implements StreamReader {
       side,
       timeUs,
     });
-    if (this.#open.size <= STREAMS_MAX) return;
-    this.#counters.httpPendingDropped++;
+  }
+
+  /** Opens a stream, in place of what is open under its number; gives the oldest up when there are too many. */
+  #wait(streamId: number, request: OpenRequest): void {
+    this.#report(streamId, null);
+    this.#open.set(streamId, request);
+    this.#openBytes += textBytes(request);
     for (const oldest of this.#open.keys()) {
+      if (this.#open.size <= STREAMS_MAX && this.#openBytes <= OPEN_MAX_BYTES) return;
+      this.#counters.httpPendingDropped++;
       this.#report(oldest, null);
-      return;
     }
   }
 
@@ -240,6 +247,7 @@ export class Http2Reader implements StreamReader {
     const request = this.#open.get(streamId);
     if (request === undefined) return;
     this.#open.delete(streamId);
+    this.#openBytes -= textBytes(request);
     this.#sink({ ...request, status });
   }
 
@@ -253,6 +261,10 @@ export class Http2Reader implements StreamReader {
     own.isFirstFrame = false;
     own.place = "lost";
   }
+}
+
+function textBytes({ method, uri, host, userAgent, referer }: OpenRequest): number {
+  return method.length + uri.length + (host?.length ?? 0) + (userAgent?.length ?? 0) + (referer?.length ?? 0);
 }
 
 /** Offset behind what belongs to the payload. */
