@@ -1,7 +1,7 @@
 import type { DatagramReader } from "../decode/stream-reader.ts";
 import type { HandshakeSink } from "./handshake-facts.ts";
+import { PieceBuffer } from "./piece-buffer.ts";
 import { type QuicCounters, zeroQuicCounters } from "./quic-counters.ts";
-import { CryptoStream } from "./quic-crypto-stream.ts";
 import { readCryptoFrames } from "./quic-frames.ts";
 import { InitialKeys } from "./quic-initial-keys.ts";
 import { LongHeader, uint32At } from "./quic-packet.ts";
@@ -10,6 +10,8 @@ import { MESSAGE_CLIENT_HELLO, MESSAGE_SERVER_HELLO, TlsDialogue } from "./tls-d
 
 /** Datagrams in which the hellos are looked for. */
 const DATAGRAMS_MAX = 64;
+/** Octets of a side's CRYPTO frames that are kept: hellos with post-quantum key shares have about 2,000. */
+const CRYPTO_MAX_BYTES = 16_384;
 /** Connection ids for which keys are made: a Retry, or a hostile sender, asks for new ones. */
 const KEYS_MAX = 8;
 /** Packets of one datagram. */
@@ -27,7 +29,7 @@ const HEADER = new LongHeader();
 export class QuicReader implements DatagramReader {
   readonly #dialogue: TlsDialogue;
   readonly #counters: QuicCounters;
-  readonly #streams: readonly [CryptoStream, CryptoStream];
+  readonly #streams: readonly [PieceBuffer, PieceBuffer];
   readonly #hello: [boolean, boolean] = [false, false];
   #keys: InitialKeys | undefined;
   #keysMade = 0;
@@ -36,7 +38,7 @@ export class QuicReader implements DatagramReader {
   constructor(sink: HandshakeSink, counters: QuicCounters = zeroQuicCounters()) {
     this.#dialogue = new TlsDialogue("QUIC", sink);
     this.#counters = counters;
-    this.#streams = [new CryptoStream(counters), new CryptoStream(counters)];
+    this.#streams = [new PieceBuffer(CRYPTO_MAX_BYTES), new PieceBuffer(CRYPTO_MAX_BYTES)];
   }
 
   get done(): boolean {
@@ -69,7 +71,8 @@ export class QuicReader implements DatagramReader {
     if (payload === undefined) return;
     const stream = this.#streams[side === 0 ? 0 : 1];
     readCryptoFrames(payload, version.frames, (offsetBytes, data) => {
-      if (!stream.contradicts(offsetBytes, data)) stream.add(offsetBytes, data);
+      if (!stream.contradicts(offsetBytes, data))
+        this.#counters.quicCryptoBytesDropped += stream.add(offsetBytes, data);
     });
     this.#message(side, stream, timeUs);
   }
@@ -80,7 +83,10 @@ export class QuicReader implements DatagramReader {
       const payload = this.#keys.openClient(HEADER) ?? this.#keys.openServer(HEADER);
       if (payload !== undefined) return payload;
     }
-    if (this.#keysMade >= KEYS_MAX) return undefined;
+    if (this.#keysMade >= KEYS_MAX) {
+      this.#counters.quicPacketsWithoutKeys++;
+      return undefined;
+    }
     this.#keysMade++;
     const { bytes, destinationIdAt, destinationIdEnd } = HEADER;
     const keys = new InitialKeys(version, bytes.slice(destinationIdAt, destinationIdEnd));
@@ -90,7 +96,7 @@ export class QuicReader implements DatagramReader {
   }
 
   /** The first message of a side, once it is whole. */
-  #message(side: number, stream: CryptoStream, timeUs: number): void {
+  #message(side: number, stream: PieceBuffer, timeUs: number): void {
     if (this.#hello[side === 0 ? 0 : 1] || stream.contiguousBytes < MESSAGE_HEADER_BYTES) return;
     const header = stream.slice(0, MESSAGE_HEADER_BYTES);
     const type = header[0] as number;

@@ -2,6 +2,7 @@ import { decodeLatin1 } from "../../core/latin1.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import { type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
 import { renderHassh } from "./hassh.ts";
+import { type SshCounters, zeroSshCounters } from "./ssh-counters.ts";
 
 /** RFC 4253, section 4.2: a line of at most 255 octets, "SSH-2.0-...", which a server may send others before. */
 const BANNER_MAX_BYTES = 255;
@@ -18,6 +19,10 @@ class Side {
   length = 0;
   banner: string | null = null;
   hassh: string | null = null;
+  /** Where the line at hand, behind the banner the first packet, starts. */
+  startAt = 0;
+  /** Octets in which the end of the line was looked for. */
+  searchedBytes = 0;
   /** Nothing more is wanted of it. */
   over = false;
 
@@ -44,12 +49,14 @@ export class SshReader implements StreamReader {
   readonly #sides = [new Side(), new Side()] as const;
   readonly #sink: HandshakeSink;
   readonly #clientSide: number;
+  readonly #counters: SshCounters;
   #timeUs = 0;
   #done = false;
 
   /** The octets don't say who is the client: `clientSide` opened the session. */
-  constructor(sink: HandshakeSink, clientSide: number) {
+  constructor(sink: HandshakeSink, clientSide: number, counters: SshCounters = zeroSshCounters()) {
     this.#sink = sink;
+    this.#counters = counters;
     this.#clientSide = clientSide;
   }
 
@@ -63,7 +70,7 @@ export class SshReader implements StreamReader {
     if (this.#timeUs === 0) this.#timeUs = timeUs;
     own.append(bytes, from, to);
     this.#read(own, side === this.#clientSide);
-    if (own.length === SIDE_MAX_BYTES) own.drop();
+    if (own.length === SIDE_MAX_BYTES) this.#giveUp(own);
     if (this.#sides[0].over && this.#sides[1].over) this.end();
   }
 
@@ -91,35 +98,38 @@ export class SshReader implements StreamReader {
   }
 
   #read(own: Side, isClient: boolean): void {
-    const packetAt = readBanner(own);
-    if (packetAt < 0 || own.length < packetAt + 5) return;
+    if (own.banner === null && !readBanner(own)) return;
+    const packetAt = own.startAt;
+    if (own.length < packetAt + 5) return;
     const { bytes } = own;
     const packetBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(packetAt);
     const paddingBytes = bytes[packetAt + 4] as number;
-    if (packetBytes > PACKET_MAX_BYTES || paddingBytes + 1 > packetBytes) {
-      own.drop();
-      return;
-    }
+    if (packetBytes > PACKET_MAX_BYTES) this.#giveUp(own);
+    else if (paddingBytes + 1 > packetBytes) own.drop();
+    if (own.over) return;
     const end = packetAt + 4 + packetBytes;
     if (own.length < end) return;
     own.hassh = renderHassh(bytes.subarray(packetAt + 5, end - paddingBytes), isClient) ?? null;
     own.drop();
   }
+
+  #giveUp(own: Side): void {
+    this.#counters.sshSidesGivenUp++;
+    own.drop();
+  }
 }
 
-/** Offset behind the line that starts with "SSH-", whose text it keeps; -1 while that hasn't come. */
-function readBanner(own: Side): number {
+/** Looks for the line that starts with "SSH-", and keeps its text; false while that hasn't come. Each octet is looked at once. */
+function readBanner(own: Side): boolean {
   const { bytes, length } = own;
-  for (let at = 0; at < length; ) {
-    let lineEnd = at;
-    while (lineEnd < length && bytes[lineEnd] !== LF) lineEnd++;
-    if (lineEnd === length) return -1;
-    if (decodeLatin1(bytes, at, Math.min(at + 4, lineEnd)) === "SSH-") {
-      const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
-      own.banner = decodeLatin1(bytes, at, Math.min(end, at + BANNER_MAX_BYTES));
-      return lineEnd + 1;
-    }
-    at = lineEnd + 1;
+  for (; own.searchedBytes < length; own.searchedBytes++) {
+    if (bytes[own.searchedBytes] !== LF) continue;
+    const { startAt, searchedBytes: lineEnd } = own;
+    own.startAt = lineEnd + 1;
+    if (decodeLatin1(bytes, startAt, Math.min(startAt + 4, lineEnd)) !== "SSH-") continue;
+    const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+    own.banner = decodeLatin1(bytes, startAt, Math.min(end, startAt + BANNER_MAX_BYTES));
+    return true;
   }
-  return -1;
+  return false;
 }

@@ -1,10 +1,11 @@
 import type { DefragmenterCounters } from "../decode/defragmenter.ts";
 import type { QuicCounters } from "../handshake/quic-counters.ts";
+import type { SshCounters } from "../handshake/ssh-counters.ts";
 import type { TlsCounters } from "../handshake/tls-counters.ts";
 import type { HttpCounters } from "../http/http-transaction.ts";
 
 /** Counted from the start; every limit has its counter. Those who count are given this one object. */
-export interface EngineCounters extends DefragmenterCounters, HttpCounters, QuicCounters, TlsCounters {
+export interface EngineCounters extends DefragmenterCounters, HttpCounters, QuicCounters, SshCounters, TlsCounters {
   frames: number;
   /** Octets on the wire, link layer included. */
   bytes: number;
@@ -74,7 +75,9 @@ export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = 
   tlsRecordsLost: "own",
   tlsHandshakesGivenUp: "own",
   quicCryptoBytesDropped: "own",
+  quicPacketsWithoutKeys: "own",
   quicHandshakesGivenUp: "own",
+  sshSidesGivenUp: "own",
   alarms: "own",
   segmentsHeld: "own",
   segmentsNoRoom: "own",

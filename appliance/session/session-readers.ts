@@ -3,6 +3,7 @@ import type { DatagramReader, StreamReader } from "../decode/stream-reader.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { QuicCounters } from "../handshake/quic-counters.ts";
 import { QuicReader } from "../handshake/quic-reader.ts";
+import type { SshCounters } from "../handshake/ssh-counters.ts";
 import { SshReader } from "../handshake/ssh-reader.ts";
 import type { TlsCounters } from "../handshake/tls-counters.ts";
 import { TlsReader } from "../handshake/tls-reader.ts";
@@ -22,7 +23,7 @@ export interface ReadersTarget {
   openerOf(row: number): number;
 }
 
-export type ReadersCounters = HttpCounters & QuicCounters & TlsCounters;
+export type ReadersCounters = HttpCounters & QuicCounters & SshCounters & TlsCounters;
 
 /** TLS, ChangeCipherSpec to application data: RFC 8446, section 5.1. */
 const TLS_RECORD_LEAST = 20;
@@ -103,7 +104,7 @@ export class SessionReaders {
   #choose(row: number, bytes: Uint8Array, from: number, to: number): StreamReader | undefined {
     if (startsTls(bytes, from, to)) return new TlsReader((facts) => this.#target.handshake(row, facts), this.#counters);
     if (startsSsh(bytes, from, to))
-      return new SshReader((facts) => this.#target.handshake(row, facts), this.#target.openerOf(row));
+      return new SshReader((facts) => this.#target.handshake(row, facts), this.#target.openerOf(row), this.#counters);
     if (startsHttp(bytes, from, to))
       return new HttpReader(
         (transaction) => this.#target.http(row, transaction),

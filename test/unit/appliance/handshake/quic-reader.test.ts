@@ -3,6 +3,7 @@ import { createCipheriv } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { HandshakeFacts } from "../../../../appliance/handshake/handshake-facts.ts";
+import { zeroQuicCounters } from "../../../../appliance/handshake/quic-counters.ts";
 import { QuicReader } from "../../../../appliance/handshake/quic-reader.ts";
 
 /** RFC 9001, appendix A.1: keys, IVs and header protection for this connection id. */
@@ -135,6 +136,19 @@ test("QuicReader: a damaged packet, another version and short headers say nothin
     ]).length,
     1,
   );
+});
+
+test("QuicReader: keys are made for eight connection ids; what no key opens after that is counted", () => {
+  const counters = zeroQuicCounters();
+  const reader = new QuicReader(() => assert.fail("nothing was said"), counters);
+  for (let i = 0; i < 10; i++) {
+    const foreign = seal({ ...CLIENT, destinationId: Buffer.alloc(8, i) }, 0, crypto(0, CLIENT_HELLO));
+    reader.datagram(1, foreign, 0, foreign.length, 9);
+  }
+  const beyond = seal(CLIENT, 0, crypto(0, CLIENT_HELLO));
+  reader.datagram(1, beyond, 0, beyond.length, 9);
+  reader.end();
+  assert.deepEqual(counters, { quicCryptoBytesDropped: 0, quicPacketsWithoutKeys: 3, quicHandshakesGivenUp: 0 });
 });
 
 test("QuicReader: whatever comes, nothing is thrown and one record at most is made", () => {

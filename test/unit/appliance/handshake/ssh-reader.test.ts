@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { HandshakeFacts } from "../../../../appliance/handshake/handshake-facts.ts";
+import { zeroSshCounters } from "../../../../appliance/handshake/ssh-counters.ts";
 import { SshReader } from "../../../../appliance/handshake/ssh-reader.ts";
 
 const LISTS = {
@@ -76,6 +77,21 @@ test("SshReader: one side only, a banner only, a lost octet, a KEXINIT that is t
   const listTooLong = Buffer.from(CLIENT);
   listTooLong.writeUInt32BE(0x7fff_ffff, 18 + 5 + 17);
   assert.deepEqual(read([[1, listTooLong]]).map(said), [["SSH", 1, 5, WHOLE[3], null, null, null]]);
+});
+
+test("SshReader: what is too long to be kept is counted", () => {
+  const tooLong = Buffer.from(CLIENT);
+  tooLong.writeUInt32BE(35_001, 18);
+  const endless = Buffer.alloc(50_000, "a");
+  const counters = zeroSshCounters();
+  const facts: HandshakeFacts[] = [];
+  const reader = new SshReader((fact) => facts.push(fact), 1, counters);
+  reader.data(1, tooLong, 0, tooLong.length, 5);
+  assert.equal(reader.done, false);
+  for (let at = 0; at < endless.length; at += 100) reader.data(0, endless, at, at + 100, 5);
+  assert.equal(reader.done, true);
+  assert.deepEqual(facts.map(said), [["SSH", 1, 5, WHOLE[3], null, null, null]]);
+  assert.deepEqual(counters, { sshSidesGivenUp: 2 });
 });
 
 test("SshReader: whatever comes, nothing is thrown and one record at most is made", () => {

@@ -1,23 +1,20 @@
-import type { QuicCounters } from "./quic-counters.ts";
-
-/** Octets of a side's CRYPTO frames that are kept: hellos with post-quantum key shares have about 2,000. */
-const CRYPTO_MAX_BYTES = 16_384;
 /** Pieces with holes between them. */
-const CRYPTO_PIECES_MAX = 128;
+const PIECES_MAX = 128;
 const FIRST_BYTES = 2048;
 
 /**
- * Puts the CRYPTO frames of one side in order (RFC 9000, section 19.6): they come in any order, overlap and repeat. The octets
- * that came first stay. What lies beyond a limit is dropped, and counted.
+ * Puts pieces of one stream or message in order (CRYPTO frames of QUIC, RFC 9000, section 19.6; fragments of DTLS, RFC 9147,
+ * section 5.5): they come in any order, overlap and repeat. The octets that came first stay. What lies beyond a limit is dropped;
+ * the room grows with what has come.
  */
-export class CryptoStream {
-  readonly #counters: QuicCounters;
+export class PieceBuffer {
+  readonly #maxBytes: number;
   #bytes: Uint8Array = new Uint8Array(0);
   /** Pieces that were seen, ascending, apart from each other: from and to, in turns. */
   #pieces: number[] = [];
 
-  constructor(counters: QuicCounters) {
-    this.#counters = counters;
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
   /** Octets from the start without a hole. */
@@ -46,20 +43,17 @@ export class CryptoStream {
     return false;
   }
 
-  add(offsetBytes: number, data: Uint8Array): void {
-    const end = Math.min(offsetBytes + data.length, CRYPTO_MAX_BYTES);
-    if (end < offsetBytes + data.length)
-      this.#counters.quicCryptoBytesDropped += offsetBytes + data.length - Math.max(end, offsetBytes);
-    if (end <= offsetBytes) return;
+  /** Octets that were dropped, since there was no room for them. */
+  add(offsetBytes: number, data: Uint8Array): number {
+    const wantedEnd = offsetBytes + data.length;
+    const end = Math.min(wantedEnd, this.#maxBytes);
+    if (end <= offsetBytes) return data.length;
     const pieces = this.#pieces;
     let first = 0; // of the pieces that touch it
     while (first < pieces.length && (pieces[first + 1] as number) < offsetBytes) first += 2;
     let last = first; // behind them
     while (last < pieces.length && (pieces[last] as number) <= end) last += 2;
-    if (last === first && pieces.length >= 2 * CRYPTO_PIECES_MAX) {
-      this.#counters.quicCryptoBytesDropped += end - offsetBytes;
-      return;
-    }
+    if (last === first && pieces.length >= 2 * PIECES_MAX) return data.length;
     this.#reserve(end);
     let at = offsetBytes;
     for (let i = first; i < last; i += 2) {
@@ -70,6 +64,7 @@ export class CryptoStream {
     const from = last > first ? Math.min(offsetBytes, pieces[first] as number) : offsetBytes;
     const to = last > first ? Math.max(end, pieces[last - 1] as number) : end;
     pieces.splice(first, last - first, from, to);
+    return wantedEnd - end;
   }
 
   #copy(offsetBytes: number, data: Uint8Array, from: number, to: number): void {
@@ -80,7 +75,7 @@ export class CryptoStream {
     if (sizeBytes <= this.#bytes.length) return;
     let grown = Math.max(FIRST_BYTES, this.#bytes.length);
     while (grown < sizeBytes) grown *= 2;
-    const bytes = new Uint8Array(grown);
+    const bytes = new Uint8Array(Math.min(grown, this.#maxBytes));
     bytes.set(this.#bytes);
     this.#bytes = bytes;
   }
