@@ -20,8 +20,8 @@ export interface Evidence {
   readonly format: Format;
   /** What octets from within say; they are only looked at where nothing else explains them. */
   readonly windowFormat: Format;
-  /** Of octets from within: how unevenly their bits are spread (bit-patterns.ts); null where they were too few, or not looked at. */
-  readonly unevenness: number | null;
+  /** Of octets from within: of encryption against compression (encryption-model.ts); null where they were too few, or not looked at. */
+  readonly odds: number | null;
 }
 
 /** Randomness at which flatness alone says as much for encryption as against, and how steep the change is. */
@@ -33,12 +33,10 @@ const PLAIN_ENTROPY = 6.8;
 const P_SHORT = 0.05;
 /** Of what is compressed by the look of octets from within, and as flat as random. */
 const P_WITHIN = 0.2;
-/**
- * Unevenness at which it says as much for compression as against, and how steep the change is: 1 % of random windows are above 3.0,
- * half of those of Zstandard and bzip2.
- */
-const EVEN_UNEVENNESS = 3;
-const UNEVENNESS_STEEPNESS = 1.5;
+/** Odds of what is flat and was not looked at from within. */
+const ODDS_UNKNOWN = 0.99;
+/** Odds up to which it is rather compressed: those of 1 % of random windows of 4 KiB, of 3 % at 1 KiB. */
+const ODDS_COMPRESSED = 0.25;
 /** Of a protocol that may encrypt, where the sample is not flat: more than of any that doesn't. */
 const P_MIXED = 0.45;
 
@@ -60,12 +58,14 @@ export function judge(evidence: Evidence, protocol: Protocol | undefined): Verdi
 }
 
 function judgeUnexplained(evidence: Evidence): Verdict {
-  const { randomness, flattest, entropyBitsPerByte, format, windowFormat, unevenness } = evidence;
+  const { randomness, flattest, entropyBitsPerByte, format, windowFormat, odds } = evidence;
   if (randomness === null) return { pEncrypted: P_SHORT, kind: format === FORMAT_TEXT ? "plain" : "unknown" };
   const flatness = flatnessOf(randomness);
   if (windowFormat === FORMAT_COMPRESSED) return { pEncrypted: P_WITHIN * flatness, kind: "compressed" };
-  const evenness = 1 / (1 + Math.exp(UNEVENNESS_STEEPNESS * ((unevenness ?? 0) - EVEN_UNEVENNESS)));
-  if (randomness < 1) return { pEncrypted: flatness * evenness, kind: evenness > 0.5 ? "encrypted" : "unknown" };
+  if (randomness < 1) {
+    const within = odds ?? ODDS_UNKNOWN;
+    return { pEncrypted: flatness * within, kind: within > ODDS_COMPRESSED ? "encrypted" : "unknown" };
+  }
   if (flattest !== null && flattest < 1) return { pEncrypted: 0.7 * flatnessOf(flattest), kind: "unknown" };
   if (entropyBitsPerByte < PLAIN_ENTROPY || format === FORMAT_TEXT)
     return { pEncrypted: 0.1 * flatness, kind: "plain" };

@@ -1,4 +1,4 @@
-import { bitUnevenness, UNEVENNESS_LEAST_BYTES } from "../entropy/bit-patterns.ts";
+import { encryptionOdds } from "../entropy/encryption-model.ts";
 import type { CumulativeEntropy } from "../entropy/entropy-profile.ts";
 import { addCounts, BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
@@ -21,6 +21,9 @@ import { NO_SLOT, SamplePool, SLOT_BYTES } from "./sample-pool.ts";
 
 /** Slots are reserved for all directions up to this many: most sessions don't use theirs at the same time. */
 const SLOTS_MAX = 500_000;
+
+/** In fewer octets, the headers of short encrypted messages look as uneven as what is compressed. */
+const ODDS_LEAST_BYTES = 1024;
 
 /** A head of which nothing is known is kept, with what follows, when its randomness is below this. */
 const NEARLY_FLAT = 2;
@@ -58,7 +61,7 @@ export class Sampler {
   /** Of the raw window, where there was one. */
   readonly #windowFormat: Uint8Array;
   /** NaN where there was none, or too short a one. */
-  readonly #unevenness: Float64Array;
+  readonly #odds: Float64Array;
   /** Octets are missing: the cumulative entropy says nothing. */
   readonly #isHoled: Uint8Array;
   /** NaN where the sample is too short. */
@@ -81,7 +84,7 @@ export class Sampler {
     this.#format = new Uint8Array(2 * rows);
     this.#rawWindows = new RawWindows(2 * rows, config.rawWindowsBytes);
     this.#windowFormat = new Uint8Array(2 * rows);
-    this.#unevenness = new Float64Array(2 * rows);
+    this.#odds = new Float64Array(2 * rows);
     this.#isHoled = new Uint8Array(2 * rows);
     this.#randomness = new Float64Array(2 * rows);
     this.#flattest = new Float64Array(2 * rows);
@@ -155,7 +158,7 @@ export class Sampler {
       entropyBitsPerByte: this.#entropy[at] as number,
       format: this.#format[at] as number,
       windowFormat: this.#windowFormat[at] as number,
-      unevenness: numberOrNull(this.#unevenness[at] as number),
+      odds: numberOrNull(this.#odds[at] as number),
     };
   }
 
@@ -200,7 +203,7 @@ export class Sampler {
     const slot = this.#pool.take();
     this.#slot[at] = slot;
     this.#nextCut[at] = 0;
-    this.#unevenness[at] = Number.NaN;
+    this.#odds[at] = Number.NaN;
     this.#state[at] = slot === NO_SLOT ? SKIPPED : SAMPLING;
     if (slot === NO_SLOT) this.skipped++;
     return slot !== NO_SLOT;
@@ -254,7 +257,7 @@ export class Sampler {
     const start = this.#rawWindows.start(at);
     const end = this.#rawWindows.end(at);
     this.#windowFormat[at] = seekFormat(bytes, start, end);
-    if (end - start >= UNEVENNESS_LEAST_BYTES) this.#unevenness[at] = bitUnevenness(bytes, start, end);
+    if (end - start >= ODDS_LEAST_BYTES) this.#odds[at] = encryptionOdds(bytes, start, end);
   }
 
   #count(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {

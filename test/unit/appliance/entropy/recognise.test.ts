@@ -53,7 +53,7 @@ const BASE: Evidence = {
   entropyBitsPerByte: 3,
   format: FORMAT_NONE,
   windowFormat: FORMAT_NONE,
-  unevenness: null,
+  odds: null,
 };
 const FLAT: Evidence = { ...BASE, randomness: 0.95, flattest: 0.95, entropyBitsPerByte: 7.99 };
 
@@ -67,8 +67,8 @@ for (const [name, expected, evidence, protocol] of [
   ],
   ["flat, but compressed by its magic", "compressed", { ...FLAT, format: FORMAT_COMPRESSED }, undefined],
   ["flat, but compressed by the look of it", "compressed", { ...FLAT, windowFormat: FORMAT_COMPRESSED }, undefined],
-  ["flat, its bits as even as random ones", "encrypted", { ...FLAT, unevenness: 0.4 }, undefined],
-  ["flat, its bits uneven", "unknown", { ...FLAT, unevenness: 4 }, undefined],
+  ["flat, rather encrypted from within", "encrypted", { ...FLAT, odds: 0.9 }, undefined],
+  ["flat, rather compressed from within", "unknown", { ...FLAT, odds: 0.1 }, undefined],
   ["a flat download", "compressed", FLAT, HTTP],
   ["a page", "plain", { ...BASE, randomness: 8, entropyBitsPerByte: 5, format: FORMAT_TEXT }, HTTP],
   ["text", "plain", { ...BASE, randomness: 6, entropyBitsPerByte: 4.5, format: FORMAT_TEXT }, undefined],
