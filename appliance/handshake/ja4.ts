@@ -34,11 +34,10 @@ export function renderJa4(transport: Ja4Transport, hello: ClientHello): string {
   const algorithms = hello.signatureAlgorithms.filter(isNotGrease);
   const server = hello.extensions.includes(EXTENSION_SERVER_NAME) ? "d" : "i";
   const hashed = extensions.filter((type) => type !== EXTENSION_SERVER_NAME && type !== EXTENSION_ALPN);
-  const offered = renderSorted(hashed) + (algorithms.length === 0 ? "" : `_${algorithms.map(renderHex).join(",")}`);
   return [
     `${transport}${versionOf(hello)}${server}${renderCount(suites)}${renderCount(extensions)}${renderAlpn(hello.alpn)}`,
-    suites.length === 0 ? NO_HASH : truncatedHash(renderSorted(suites)),
-    hashed.length === 0 ? NO_HASH : truncatedHash(offered),
+    suites.length === 0 ? NO_HASH : hashOfOffer(suites, []),
+    hashed.length === 0 ? NO_HASH : hashOfOffer(hashed, algorithms),
   ].join("_");
 }
 
@@ -75,6 +74,29 @@ function isAlphanumeric(code: number): boolean {
 
 function renderCount(list: readonly number[]): string {
   return String(Math.min(list.length, COUNT_MAX)).padStart(2, "0");
+}
+
+/** What few programs offer many sessions do: its hash is looked up. */
+const hashes = new Map<string, string>();
+const HASHES_MAX = 1024;
+/** Longer lists are no program's. */
+const KEY_MAX = 256;
+
+/** Of the first list in order of its values, then of the second as it is. */
+function hashOfOffer(sorted: readonly number[], ordered: readonly number[]): string {
+  if (sorted.length + ordered.length > KEY_MAX) return hashOfLists(sorted, ordered);
+  const key = String.fromCharCode(sorted.length, ...sorted, ...ordered);
+  let known = hashes.get(key);
+  if (known === undefined) {
+    known = hashOfLists(sorted, ordered);
+    if (hashes.size >= HASHES_MAX) hashes.clear();
+    hashes.set(key, known);
+  }
+  return known;
+}
+
+function hashOfLists(sorted: readonly number[], ordered: readonly number[]): string {
+  return truncatedHash(renderSorted(sorted) + (ordered.length === 0 ? "" : `_${ordered.map(renderHex).join(",")}`));
 }
 
 /** Values of two octets sort as their hexadecimal digits do. */

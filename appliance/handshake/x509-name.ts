@@ -101,8 +101,12 @@ function decodeWide(bytes: Uint8Array, from: number, to: number, unitBytes: numb
   return text;
 }
 
+/** Nothing in it is escaped. */
+const PLAIN_VALUE = /^[\w.*@:/'()-](?:[\w.*@:/'() -]*[\w.*@:/'()-])?$/;
+
 /** RFC 4514, section 2.4; control characters are escaped too, as it allows. */
 function escapeValue(text: string): string {
+  if (PLAIN_VALUE.test(text)) return text;
   const escaped = text.replace(/["+,;<>\\]|^[ #]|(?<=.) $/gs, "\\$&");
   return Array.from(escaped, (c) =>
     isControl(c.charCodeAt(0)) ? `\\${c.charCodeAt(0).toString(16).padStart(2, "0")}` : c,

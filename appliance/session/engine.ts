@@ -415,8 +415,6 @@ export class Engine implements StreamTarget, ReadersTarget {
         );
     }
     this.#sampler.add(2 * row + side, bytes, from, to, words[base + PROTOCOL] !== PROTOCOL_NONE);
-    this.counters.samplesSkipped = this.#sampler.skipped;
-    this.counters.rawWindowsSkipped = this.#sampler.rawWindowsSkipped;
   }
 
   /** Second at which the row is to be looked at: when it has been idle for long enough, or is to be reported. */
@@ -468,6 +466,8 @@ export class Engine implements StreamTarget, ReadersTarget {
   /** Gives the record of a row out, and once in its life the alarms that it gives rise to. */
   #report(row: number, final: boolean): SessionRecord {
     const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
+    this.counters.samplesSkipped = this.#sampler.skipped;
+    this.counters.rawWindowsSkipped = this.#sampler.rawWindowsSkipped;
     this.#sink.session(record, final);
     const opener = this.openerOf(row);
     for (let side = 0; side < 2; side++) {
