@@ -26,7 +26,7 @@ test("every command explains itself", () => {
   const { status, stdout } = run(SENSOR, ["--help"]);
   assert.equal(status, 0);
   const commands = new Set([...stdout.matchAll(/^ {2}cepa-sensor ([a-z]+)\b/gm)].map((match) => match[1] ?? ""));
-  assert.deepEqual([...commands].sort(), ["network", "pcap", "query", "read", "run", "status"]);
+  assert.deepEqual([...commands].sort(), ["network", "pcap", "profile", "query", "read", "run", "status"]);
   for (const command of commands) {
     const help = run(SENSOR, [command, "--help"]);
     assert.deepEqual({ command, status: help.status, stderr: help.stderr }, { command, status: 0, stderr: "" });
