@@ -50,6 +50,9 @@ bench: sensor ## us and our peers in turn on one capture, into docs (BENCH_ARGS,
 bench-live: sensor ## loss beside tcpdump -w at rising rates, into docs (LIVE_ARGS, --help)
 	@$(AS_ROOT) node scripts/bench-live.ts --docs docs $(LIVE_ARGS)
 
+long-flood: sensor ## floods of millions of packets, what they take, into docs (FLOOD_ARGS, --help)
+	@node scripts/flood.ts --docs docs $(FLOOD_ARGS)
+
 fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
 
@@ -62,4 +65,4 @@ long-randomness: setup ## a million random samples of each size, into docs
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live fuzz classifier long-randomness clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live long-flood fuzz classifier long-randomness clean
