@@ -23,9 +23,9 @@ export function countBytes(counts: Counts, base: number, bytes: Uint8Array, from
   for (; i < to; i++) countByte(counts, base + (bytes[i] as number));
 }
 
-/** The counts at `base` and at `other`, added up, into `sum` from its start. */
-export function addCounts(sum: Counts, counts: Counts, base: number, other: number): void {
-  for (let i = 0; i < BYTE_VALUES; i++) sum[i] = (counts[base + i] as number) + (counts[other + i] as number);
+/** The counts at `base` and at `other`, added up, into those at `sum`. */
+export function addCounts(counts: Counts, sum: number, base: number, other: number): void {
+  for (let i = 0; i < BYTE_VALUES; i++) counts[sum + i] = (counts[base + i] as number) + (counts[other + i] as number);
 }
 
 function countByte(counts: Counts, at: number): void {

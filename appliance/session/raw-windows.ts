@@ -1,76 +1,67 @@
 /** Of one direction, at most. */
 export const RAW_WINDOW_BYTES = 4096;
-const NO_WINDOW = 0;
+/** Stands for "none". */
+export const NO_WINDOW = 0;
 
 /**
  * Octets of directions, as they are, for what can't be told from counts. A fixed number of windows for all directions, handed out
  * last-freed-first, so that the memory in use stays small.
  */
 export class RawWindows {
-  /** Directions for which no window was free. */
+  /** Times that no window was free. */
   skipped = 0;
   inUse = 0;
   readonly bytes: Uint8Array;
   readonly #windows: number;
-  readonly #nextFree: Int32Array;
-  readonly #windowOf: Int32Array;
-  readonly #length: Uint16Array;
+  /** Octets in a window that is in use; of a free one, the next that is free. */
+  readonly #lengthOrNextFree: Int32Array;
   #free = NO_WINDOW;
   #fresh = 1;
 
-  constructor(directions: number, totalBytes: number) {
+  constructor(totalBytes: number) {
     this.#windows = Math.floor(totalBytes / RAW_WINDOW_BYTES);
     this.bytes = new Uint8Array((this.#windows + 1) * RAW_WINDOW_BYTES);
-    this.#nextFree = new Int32Array(this.#windows + 1);
-    this.#windowOf = new Int32Array(directions);
-    this.#length = new Uint16Array(directions);
+    this.#lengthOrNextFree = new Int32Array(this.#windows + 1);
   }
 
-  open(at: number): void {
+  /** An empty window, or NO_WINDOW when all are in use. */
+  open(): number {
     let window = this.#free;
-    if (window !== NO_WINDOW) this.#free = this.#nextFree[window] as number;
+    if (window !== NO_WINDOW) this.#free = this.#lengthOrNextFree[window] as number;
     else if (this.#fresh <= this.#windows) window = this.#fresh++;
     else {
       this.skipped++;
-      return;
+      return NO_WINDOW;
     }
     this.inUse++;
-    this.#windowOf[at] = window;
-    this.#length[at] = 0;
+    this.#lengthOrNextFree[window] = 0;
+    return window;
   }
 
-  isOpen(at: number): boolean {
-    return this.#windowOf[at] !== NO_WINDOW;
-  }
-
-  isFull(at: number): boolean {
-    return this.#length[at] === RAW_WINDOW_BYTES;
+  isFull(window: number): boolean {
+    return this.#lengthOrNextFree[window] === RAW_WINDOW_BYTES;
   }
 
   /** Adds as much as there is room for. */
-  append(at: number, bytes: Uint8Array, from: number, to: number): void {
-    const start = this.start(at);
-    const length = this.#length[at] as number;
-    const count = Math.min(to - from, RAW_WINDOW_BYTES - length);
-    for (let i = 0; i < count; i++) this.bytes[start + length + i] = bytes[from + i] as number;
-    this.#length[at] = length + count;
+  append(window: number, bytes: Uint8Array, from: number, to: number): void {
+    const end = this.end(window);
+    const count = Math.min(to - from, this.start(window) + RAW_WINDOW_BYTES - end);
+    for (let i = 0; i < count; i++) this.bytes[end + i] = bytes[from + i] as number;
+    this.#lengthOrNextFree[window] = (this.#lengthOrNextFree[window] as number) + count;
   }
 
-  /** The octets of a direction are `bytes[start(at)]` to `bytes[end(at) - 1]`. */
-  start(at: number): number {
-    return (this.#windowOf[at] as number) * RAW_WINDOW_BYTES;
+  /** The octets of a window are `bytes[start(window)]` to `bytes[end(window) - 1]`. */
+  start(window: number): number {
+    return window * RAW_WINDOW_BYTES;
   }
 
-  end(at: number): number {
-    return this.start(at) + (this.#length[at] as number);
+  end(window: number): number {
+    return this.start(window) + (this.#lengthOrNextFree[window] as number);
   }
 
-  close(at: number): void {
-    const window = this.#windowOf[at] as number;
-    if (window === NO_WINDOW) return;
-    this.#nextFree[window] = this.#free;
+  close(window: number): void {
+    this.#lengthOrNextFree[window] = this.#free;
     this.#free = window;
-    this.#windowOf[at] = NO_WINDOW;
     this.inUse--;
   }
 }

@@ -1,6 +1,8 @@
 /** Room for 512 raw octets, or for a histogram: 256 counts of 16 bits. */
 export const SLOT_BYTES = 512;
 export const NO_SLOT = 0;
+/** What is never handed out serves whoever needs counts for a moment. */
+export const SCRATCH_SLOT = NO_SLOT;
 
 /**
  * A fixed number of slots, handed out last-freed-first, so that the memory in use stays small. Slot 0 is never handed

@@ -18,8 +18,9 @@ export const KEY = 0;
 export const STATE = 10;
 /** Control bits of TCP seen: side 0 in the lowest octet, side 1 in the next. */
 export const FLAGS = 11;
-/** Numbers: Unix microseconds. */
-export const START = 6;
+/** Hash of the key; of a free row, the next that is free. */
+const HASH = 12;
+/** Number: Unix microseconds of the last packet. */
 export const END = 7;
 
 /** Numbers. */
@@ -45,6 +46,8 @@ export const REPORTED_AT = 17;
 export const REPORT_DUE = 18;
 /** TCP: sequence number of the first octet that was taken. */
 export const FIRST_SEQUENCE = 38;
+/** Number: Unix microseconds of the first packet. */
+export const START = 20;
 
 /** The opener is side 1. */
 export const STATE_OPENER = 1;
@@ -60,9 +63,13 @@ export const STATE_UNEXPLAINED = 256;
 /** ... because its entropy left the profile of its protocol. */
 export const STATE_PROFILE_LEFT = 1024;
 
+/** Slots to begin with; a power of 2. */
+const SLOTS_FIRST = 1024;
+
 /**
  * Sessions by five-tuple, in an open-addressing hash table (linear probing, removal by backward shift, at most half full).
- * All memory is reserved at once; the system commits it as rows are used, and freed rows are used first.
+ * The memory of rows is reserved at once; the system commits it as rows are used, and freed rows are used first. The slots
+ * grow with the sessions that there are, so that those of few lie close together.
  */
 export class SessionTable {
   readonly maxSessions: number;
@@ -70,11 +77,10 @@ export class SessionTable {
   readonly words: Int32Array;
   readonly numbers: Float64Array;
   readonly #hash: HalfSipHash;
-  /** Hash and row, in turn. */
-  readonly #slots: Int32Array;
-  readonly #slotMask: number;
-  /** Stack of free rows below `#fresh`, linked through this; holds the hash of a row that is in use. */
-  readonly #hashOrNextFree: Int32Array;
+  /** Rows. */
+  #slots = new Int32Array(SLOTS_FIRST);
+  #slotMask = SLOTS_FIRST - 1;
+  /** Stack of free rows below `#fresh`. */
   #free = NO_ROW;
   #fresh = 1;
 
@@ -85,11 +91,6 @@ export class SessionTable {
     this.words = new Int32Array(memory);
     this.numbers = new Float64Array(memory);
     this.#hash = new HalfSipHash(seed);
-    this.#hashOrNextFree = new Int32Array(rows);
-    let slots = 1024;
-    while (slots < 2 * rows) slots *= 2;
-    this.#slots = new Int32Array(2 * slots);
-    this.#slotMask = slots - 1;
   }
 
   full(): boolean {
@@ -102,52 +103,66 @@ export class SessionTable {
 
   find(key: Int32Array, hash: number): number {
     const slots = this.#slots;
+    const { words } = this;
     for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
-      const row = slots[2 * slot + 1] as number;
+      const row = slots[slot] as number;
       if (row === NO_ROW) return NO_ROW;
-      if (slots[2 * slot] === hash && this.#sameKey(row, key)) return row;
+      if (words[row * ROW_WORDS + HASH] === hash && this.#sameKey(row, key)) return row;
     }
   }
 
   /** A cleared row for a key that is not in the table, which must not be full. */
   add(key: Int32Array, hash: number): number {
+    if (2 * (this.size + 1) > this.#slots.length) this.#growSlots();
     const row = this.#takeRow();
+    const { words } = this;
     const base = row * ROW_WORDS;
-    this.words.fill(0, base, base + ROW_WORDS);
-    for (let i = 0; i < KEY_WORDS; i++) this.words[base + KEY + i] = key[i] as number;
-    this.#hashOrNextFree[row] = hash;
-    let slot = hash & this.#slotMask;
-    while (this.#slots[2 * slot + 1] !== NO_ROW) slot = (slot + 1) & this.#slotMask;
-    this.#slots[2 * slot] = hash;
-    this.#slots[2 * slot + 1] = row;
+    for (let i = KEY_WORDS; i < ROW_WORDS; i++) words[base + i] = 0;
+    for (let i = 0; i < KEY_WORDS; i++) words[base + KEY + i] = key[i] as number;
+    words[base + HASH] = hash;
+    this.#putInSlot(row, hash);
     this.size++;
     return row;
   }
 
   remove(row: number): void {
+    const { words } = this;
     const mask = this.#slotMask;
     const slots = this.#slots;
-    let hole = (this.#hashOrNextFree[row] as number) & mask;
-    while (slots[2 * hole + 1] !== row) hole = (hole + 1) & mask;
+    let hole = (words[row * ROW_WORDS + HASH] as number) & mask;
+    while (slots[hole] !== row) hole = (hole + 1) & mask;
     // Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm R
-    for (let slot = (hole + 1) & mask; slots[2 * slot + 1] !== NO_ROW; slot = (slot + 1) & mask) {
-      const home = (slots[2 * slot] as number) & mask;
+    for (let slot = (hole + 1) & mask; slots[slot] !== NO_ROW; slot = (slot + 1) & mask) {
+      const moved = slots[slot] as number;
+      const home = (words[moved * ROW_WORDS + HASH] as number) & mask;
       if (((slot - home) & mask) >= ((slot - hole) & mask)) {
-        slots[2 * hole] = slots[2 * slot] as number;
-        slots[2 * hole + 1] = slots[2 * slot + 1] as number;
+        slots[hole] = moved;
         hole = slot;
       }
     }
-    slots[2 * hole + 1] = NO_ROW;
-    this.#hashOrNextFree[row] = this.#free;
+    slots[hole] = NO_ROW;
+    words[row * ROW_WORDS + HASH] = this.#free;
     this.#free = row;
     this.size--;
+  }
+
+  #growSlots(): void {
+    const rows = this.#slots;
+    this.#slots = new Int32Array(2 * rows.length);
+    this.#slotMask = this.#slots.length - 1;
+    for (const row of rows) if (row !== NO_ROW) this.#putInSlot(row, this.words[row * ROW_WORDS + HASH] as number);
+  }
+
+  #putInSlot(row: number, hash: number): void {
+    let slot = hash & this.#slotMask;
+    while (this.#slots[slot] !== NO_ROW) slot = (slot + 1) & this.#slotMask;
+    this.#slots[slot] = row;
   }
 
   #takeRow(): number {
     if (this.#free === NO_ROW) return this.#fresh++;
     const row = this.#free;
-    this.#free = this.#hashOrNextFree[row] as number;
+    this.#free = this.words[row * ROW_WORDS + HASH] as number;
     return row;
   }
 

@@ -1,0 +1,39 @@
+/** Words of a direction (int32): 32 octets, both directions of a session in one line of a processor's cache. */
+export const SAMPLE_WORDS = 8;
+/** One of those below. */
+export const STATE = 0;
+/** Payload octets seen, up to the end of the last window that is wanted. */
+export const POSITION = 1;
+/** Raw octets while the position is short of the head's end; then the counts of the window, or of all before it. */
+export const SLOT = 2;
+/** Counts of what lies before the first window, while that is counted. */
+export const SLOT_BEFORE = 3;
+/** Index into the cuts of the plan. */
+export const NEXT_CUT = 4;
+/** Of RawWindows, while octets are kept there. */
+export const RAW_WINDOW = 5;
+/** Of the head; in the next octet that of the raw window, where there was one. */
+export const FORMATS = 6;
+/** Not 0: octets are missing, so that the cumulative entropy says nothing. */
+export const HOLED = 7;
+
+/** Bits that the format of the raw window lies above that of the head. */
+export const WINDOW_FORMAT_SHIFT = 8;
+export const FORMAT_MASK = 0xff;
+
+export const EMPTY = 0;
+export const SAMPLING = 1;
+/** All that is wanted is known, the memory is given back. */
+export const MEASURED = 2;
+/** No slot was free. */
+export const SKIPPED = 3;
+
+/** Numbers of a direction (float64): NaN where the sample is too short. */
+export const RANDOMNESS = 0;
+/** Randomness of the flattest window. */
+export const FLATTEST = 1;
+export const ENTROPY = 2;
+/** NaN where there was no raw window, or too short a one. */
+export const ODDS = 3;
+/** The first of one for each checkpoint of the plan: the entropy of all octets so far. */
+export const CUMULATIVE = 4;
