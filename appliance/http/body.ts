@@ -44,6 +44,16 @@ export class Body {
     return at;
   }
 
+  /** Octets to come that belong to the body for certain. */
+  get certainBytes(): number {
+    return this.#chunked && this.#state !== "data" ? 0 : this.#left;
+  }
+
+  /** `count` octets of those have come. */
+  pass(count: number): void {
+    this.#take(0, count);
+  }
+
   /** Octets that were never seen. */
   gap(count: number): void {
     if (this.#chunked && this.#state !== "data") this.lost = true;

@@ -22,6 +22,7 @@ import { looksLikeResponse, startsLikeResponse, statusAt } from "./response.ts";
 export const PENDING_MAX = 64;
 /** What is kept of a head that comes in several chunks. */
 export const HEAD_MAX_BYTES = 32768;
+const PASSING_MAX_BYTES = 2 ** 30;
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -102,6 +103,24 @@ export class HttpReader implements StreamReader {
     }
     this.#inner?.end();
     this.#done = true;
+  }
+
+  /**
+   * Octets to come of a side that are passed over, whatever they are, but for a segment that `mayStartMessage`. They may be told of
+   * by `pass` instead of given to `data`, before anything else is.
+   */
+  passing(side: number): number {
+    const own = this.#side(side);
+    if (this.#ambiguous || this.#inner !== undefined || this.#done) return 0;
+    if (own.place === "body") return Math.min(own.body.certainBytes, PASSING_MAX_BYTES);
+    return own.place === "untilClose" ? PASSING_MAX_BYTES : 0;
+  }
+
+  pass(side: number, count: number): void {
+    const own = this.#side(side);
+    if (own.place !== "body") return;
+    own.body.pass(count);
+    if (own.body.over) own.place = "start";
   }
 
   #side(side: number): Side {

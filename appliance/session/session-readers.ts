@@ -13,7 +13,7 @@ import type { HttpCounters, HttpTransaction } from "../http/http-transaction.ts"
 import { startsHttp2 } from "../http/http2-frame.ts";
 import { Http2Reader } from "../http/http2-reader.ts";
 import { decodeHttpRequest, mayBeRequest, startsPartOfRequestLine } from "../http/request.ts";
-import { looksLikeResponse } from "../http/response.ts";
+import { looksLikeResponse, startsLikeResponse } from "../http/response.ts";
 
 /** Who is told what was read of a session. */
 export interface ReadersTarget {
@@ -42,6 +42,9 @@ export class SessionReaders {
   readonly #datagramReaders: (DatagramReader | undefined)[];
   /** Rows whose reader has come to its end. */
   readonly #isRead: Uint8Array;
+  /** Octets to come of a direction (`2 * row + side`) that its reader passes over, as it said when it was last called; and how many of them are left. */
+  readonly #passing: Int32Array;
+  readonly #left: Int32Array;
 
   constructor(rows: number, target: ReadersTarget, counters: ReadersCounters) {
     this.#target = target;
@@ -49,11 +52,14 @@ export class SessionReaders {
     this.#readers = new Array(rows).fill(undefined);
     this.#datagramReaders = new Array(rows).fill(undefined);
     this.#isRead = new Uint8Array(rows);
+    this.#passing = new Int32Array(2 * rows);
+    this.#left = new Int32Array(2 * rows);
   }
 
   data(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
-    if (this.#isRead[row] === 1) return;
+    if (this.#isRead[row] === 1 || this.#passes(2 * row + side, bytes, from, to)) return;
     let reader = this.#readers[row];
+    if (reader instanceof HttpReader) this.#settle(row, reader);
     let at = from;
     if (reader === undefined || startsWithin(reader, bytes, from, to)) {
       at = behindProxyHeader(bytes, from, to);
@@ -65,6 +71,33 @@ export class SessionReaders {
     }
     reader.data(side, bytes, at, to, timeUs);
     if (reader.done) this.#release(row, reader);
+    else if (reader instanceof HttpReader) this.#askWhatPasses(row, reader);
+  }
+
+  /** Whether a segment is one that the reader needn't be woken for; most of what servers send is. */
+  #passes(at: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const left = (this.#left[at] as number) - (to - from);
+    if (left < 0 || mayBeginWithin(bytes, from, to)) return false;
+    this.#left[at] = left;
+    return true;
+  }
+
+  /** Tells the reader of what has passed since it was last called. */
+  #settle(row: number, reader: HttpReader): void {
+    for (let side = 0; side < 2; side++) {
+      const at = 2 * row + side;
+      const passed = (this.#passing[at] as number) - (this.#left[at] as number);
+      if (passed > 0) reader.pass(side, passed);
+    }
+    this.#letNothingPass(row);
+  }
+
+  #askWhatPasses(row: number, reader: HttpReader): void {
+    for (let side = 0; side < 2; side++) {
+      const count = reader.passing(side);
+      this.#passing[2 * row + side] = count;
+      this.#left[2 * row + side] = count;
+    }
   }
 
   /** A datagram of a session that is known to be QUIC. */
@@ -82,8 +115,10 @@ export class SessionReaders {
   gap(row: number, side: number, count: number): void {
     const reader = this.#readers[row];
     if (reader === undefined) return;
+    if (reader instanceof HttpReader) this.#settle(row, reader);
     reader.gap(side, count);
     if (reader.done) this.#release(row, reader);
+    else if (reader instanceof HttpReader) this.#askWhatPasses(row, reader);
   }
 
   /** The session is over; the row is free for another. */
@@ -93,6 +128,14 @@ export class SessionReaders {
     this.#readers[row] = undefined;
     this.#datagramReaders[row] = undefined;
     this.#isRead[row] = 0;
+    this.#letNothingPass(row);
+  }
+
+  #letNothingPass(row: number): void {
+    for (let at = 2 * row; at < 2 * row + 2; at++) {
+      this.#passing[at] = 0;
+      this.#left[at] = 0;
+    }
   }
 
   #release(row: number, reader: StreamReader): void {
@@ -156,6 +199,13 @@ function startsWithin(reader: StreamReader, bytes: Uint8Array, from: number, to:
   if (first !== TLS_HANDSHAKE && first !== LETTER_S) return false;
   if (reader instanceof TlsReader || reader instanceof SshReader) return false;
   return first === LETTER_S ? startsSsh(bytes, from, to) : looksLikeClientHello(bytes, from, to);
+}
+
+/** Whether a segment in the midst of a body may be a message, or something else that readers look for there. */
+function mayBeginWithin(bytes: Uint8Array, from: number, to: number): boolean {
+  const first = bytes[from];
+  if (first === TLS_HANDSHAKE || first === LETTER_S) return true;
+  return mayBeRequest(bytes, from, to) || startsLikeResponse(bytes, from, to);
 }
 
 /** "SSH-1" or "SSH-2", RFC 4253, section 4.2. */
