@@ -1,9 +1,8 @@
+import { knownCertificate } from "./certificate-memory.ts";
 import { type ClientHello, parseClientHello } from "./client-hello.ts";
 import { type HandshakeFacts, type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
 import { renderJa4 } from "./ja4.ts";
-import { sha256Hex } from "./tls-digest.ts";
 import { parseServerHello, type ServerHello } from "./tls-server-hello.ts";
-import { type CertificateFacts, decodeCertificate } from "./x509.ts";
 
 /** Handshake types (RFC 8446, appendix B.3, and what it says of earlier versions). */
 export const MESSAGE_CLIENT_HELLO = 1;
@@ -152,7 +151,7 @@ export class TlsDialogue {
     const clientSide = this.#clientSide === NO_SIDE ? (this.#leaf[0] === undefined ? 0 : 1) : this.#clientSide;
     const leaf = this.#leaf[1 - clientSide];
     const clientLeaf = this.#leaf[clientSide];
-    const certificate: CertificateFacts | undefined = leaf === undefined ? undefined : decodeCertificate(leaf);
+    const certificate = leaf && knownCertificate(leaf);
     const server = this.#serverHello;
     const choiceHidden = server === undefined || hidesCertificates(server.version);
     return {
@@ -165,12 +164,12 @@ export class TlsDialogue {
       ja4: this.#ja4,
       version: server === undefined ? null : renderNumber(server.version),
       cipher: server === undefined ? null : renderNumber(server.cipherSuite),
-      certSubject: certificate?.subject ?? null,
-      certIssuer: certificate?.issuer ?? null,
-      certSerial: certificate?.serial ?? null,
-      certSha256: leaf === undefined ? null : sha256Hex(leaf),
-      certNotAfter: certificate?.notAfter ?? null,
-      clientCertSerial: clientLeaf === undefined ? null : (decodeCertificate(clientLeaf)?.serial ?? null),
+      certSubject: certificate?.facts?.subject ?? null,
+      certIssuer: certificate?.facts?.issuer ?? null,
+      certSerial: certificate?.facts?.serial ?? null,
+      certSha256: certificate?.sha256 ?? null,
+      certNotAfter: certificate?.facts?.notAfter ?? null,
+      clientCertSerial: clientLeaf === undefined ? null : (knownCertificate(clientLeaf).facts?.serial ?? null),
     };
   }
 }
