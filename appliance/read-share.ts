@@ -10,6 +10,8 @@ import { renderAlarmLine, renderHandshakeLine, renderHttpLine, renderSessionLine
 
 /** At the end a share gives its lines in pieces of this size. */
 const FINISH_BYTES = 256 * 1024;
+/** ... and there is time for other things after so many sessions. */
+const FINISH_SESSIONS = 512;
 
 /** What all that share the sessions of some savefiles need to know. */
 export interface ReadPlan {
@@ -34,7 +36,7 @@ export interface ReadOutcome {
 export interface ShareTarget {
   /** Later lines come after session `id` of frame `frame`. */
   take(lines: OrderedLines, frame: number, id: number): void;
-  /** After each block of a file: time for other things. */
+  /** After each block of a file, and at the end after some sessions: time for other things. */
   turn(): Promise<void>;
 }
 
@@ -67,7 +69,7 @@ export async function readShare(plan: ReadPlan, share: Share, target: ShareTarge
     );
   finishFrame = engine.counters.frames + 1;
   lastId = 0;
-  engine.finish();
+  while (!engine.finish(FINISH_SESSIONS)) await target.turn();
   target.take(lines, AFTER_ALL, AFTER_ALL);
   return { counters: engine.counters, files };
 }

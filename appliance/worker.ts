@@ -15,6 +15,8 @@ const BUNDLE_ASSET = "bundle";
 /** A thread that was told to stop and has not ended by then is ended. */
 const STOP_TIMEOUT_MS = 10_000;
 const STOP = "stop";
+/** Three semi-spaces of 4 MiB. */
+const YOUNG_GENERATION_MAX_MIB = 12;
 
 /**
  * Starts a thread that runs the function which `main.ts` has for `name`, with `data` (a structured clone). Run from source
@@ -22,7 +24,12 @@ const STOP = "stop";
  */
 export function startWorker(name: WorkerName, data: unknown, transfer: Transferable[] = []): Worker {
   const envelope: Envelope = { cepaWorker: name, data };
-  const options = { workerData: envelope, transferList: transfer, name };
+  const options = {
+    workerData: envelope,
+    transferList: transfer,
+    name,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MAX_MIB },
+  };
   if (isSea()) return new Worker(getAsset(BUNDLE_ASSET, "utf8"), { ...options, eval: true });
   return new Worker(new URL("./main.ts", import.meta.url), options);
 }

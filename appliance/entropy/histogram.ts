@@ -23,11 +23,6 @@ export function countBytes(counts: Counts, base: number, bytes: Uint8Array, from
   for (; i < to; i++) countByte(counts, base + (bytes[i] as number));
 }
 
-/** The counts at `base` and at `other`, added up, into those at `sum`. */
-export function addCounts(counts: Counts, sum: number, base: number, other: number): void {
-  for (let i = 0; i < BYTE_VALUES; i++) counts[sum + i] = (counts[base + i] as number) + (counts[other + i] as number);
-}
-
 function countByte(counts: Counts, at: number): void {
   counts[at] = (counts[at] as number) + 1;
 }

@@ -12,14 +12,6 @@ export class HeadBuffer {
   end = 0;
   #scanned = 0;
 
-  clear(): void {
-    this.bytes = EMPTY;
-    this.length = 0;
-    this.lineEnd = 0;
-    this.end = 0;
-    this.#scanned = 0;
-  }
-
   /** Takes what it has room for, up to `maxBytes` in all; looks for the end of the head. */
   append(bytes: Uint8Array, from: number, to: number, maxBytes: number): void {
     const count = Math.min(to - from, maxBytes - this.length);

@@ -46,10 +46,14 @@ interface PendingRequest {
   readonly timeUs: number;
 }
 
+/** Most heads come whole, and most requests have no body: what neither changes is shared. */
+const NO_HEAD = new HeadBuffer();
+const NO_BODY = new Body();
+
 class Side {
   place: Place = "start";
-  readonly head = new HeadBuffer();
-  readonly body = new Body();
+  head = NO_HEAD;
+  body = NO_BODY;
   /** When the first octet of the head came. */
   headTimeUs = 0;
   /** Without a response so far, the oldest first. */
@@ -180,6 +184,7 @@ export class HttpReader implements StreamReader {
 
   /** Octets of a head that comes in parts. */
   #head(side: number, own: Side, bytes: Uint8Array, from: number, to: number): number {
+    if (own.head === NO_HEAD) own.head = new HeadBuffer();
     const { head } = own;
     const before = head.length;
     head.append(bytes, from, to, HEAD_MAX_BYTES);
@@ -195,7 +200,7 @@ export class HttpReader implements StreamReader {
       return to;
     }
     if (end < before) this.#inner?.data(side, part, end, before, own.headTimeUs);
-    head.clear();
+    own.head = NO_HEAD;
     if (isFull && this.#inner === undefined) own.place = "lost";
     return own.place === "lost" ? to : from + Math.max(0, end - before);
   }
@@ -274,12 +279,16 @@ export class HttpReader implements StreamReader {
 
   /** RFC 9112, section 6.3. */
   #beginBody(own: Side, of: "none" | "request" | "response"): void {
-    own.place = "body";
-    if (of !== "none" && FIELDS.chunked) own.body.beginChunks();
-    else if (of !== "none" && FIELDS.contentLength >= 0) own.body.beginLength(FIELDS.contentLength);
-    else if (of === "response") own.place = "untilClose";
-    else own.body.beginLength(0);
-    if (own.place === "body" && own.body.over) own.place = "start";
+    const isChunked = of !== "none" && FIELDS.chunked;
+    const length = of === "none" ? 0 : FIELDS.contentLength;
+    if (!isChunked && length < 0) own.place = of === "response" ? "untilClose" : "start";
+    else if (!isChunked && length === 0) own.place = "start";
+    else {
+      if (own.body === NO_BODY) own.body = new Body();
+      own.place = "body";
+      if (isChunked) own.body.beginChunks();
+      else own.body.beginLength(length);
+    }
   }
 
   #body(own: Side, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
@@ -332,7 +341,7 @@ export class HttpReader implements StreamReader {
       this.#response(side, own, statusAt(head.bytes, 0, head.length));
       own.place = "lost";
     }
-    head.clear();
+    own.head = NO_HEAD;
   }
 
   #flush(side: number): void {

@@ -133,6 +133,8 @@ export class Engine implements StreamTarget, ReadersTarget {
   readonly #timers: TimerWheel;
   readonly #look: (row: number) => void;
   readonly #idle: (row: number) => number;
+  /** Rows that `finish` has not reported yet, the last id first. */
+  #ending: number[] | undefined;
   /** Unix microseconds of the frame at hand. */
   #now = 0;
   /** IP packets so far: the same in all engines that share the sessions. A frame may have several, or none. */
@@ -201,8 +203,19 @@ export class Engine implements StreamTarget, ReadersTarget {
     else this.#timers.advance(second, this.#look);
   }
 
-  /** Reports all sessions as final, in the order of their ids. */
-  finish(): void {
+  /**
+   * Reports all sessions as final, in the order of their ids, `most` of them at a time; false while there are more, which want
+   * to be called for before the next frame.
+   */
+  finish(most = Number.POSITIVE_INFINITY): boolean {
+    const ending = this.#ending ?? this.#endAll();
+    for (let count = 0; count < most && ending.length > 0; count++) this.#forget(ending.pop() as number);
+    this.#ending = ending.length === 0 ? undefined : ending;
+    return ending.length === 0;
+  }
+
+  /** All rows, out of the wheel. */
+  #endAll(): number[] {
     this.#defragmenter.finish();
     this.#trackExpired();
     const rows: number[] = [];
@@ -211,8 +224,7 @@ export class Engine implements StreamTarget, ReadersTarget {
       rows.push(row);
     }
     const { numbers } = this.#table;
-    rows.sort((a, b) => (numbers[a * ROW_NUMBERS + ID] as number) - (numbers[b * ROW_NUMBERS + ID] as number));
-    for (const row of rows) this.#forget(row);
+    return rows.sort((a, b) => (numbers[b * ROW_NUMBERS + ID] as number) - (numbers[a * ROW_NUMBERS + ID] as number));
   }
 
   /** Called by the streams: octets of a side, in order. */

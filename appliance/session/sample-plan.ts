@@ -13,6 +13,8 @@ export const AT_START_SAMPLE_END = 1;
 export const AT_CHECKPOINT = 2;
 export const AT_OFFSET = 4;
 export const AT_WINDOW_END = 8;
+/** What was counted before the first window is needed no more. */
+export const AT_BEFORE_END = 16;
 
 export interface Cut {
   readonly octets: number;
@@ -49,7 +51,10 @@ export function samplePlan(config: SampleSettings): SamplePlan {
   const todo = new Map<number, number>();
   const put = (octets: number, what: number) => todo.set(octets, (todo.get(octets) ?? 0) | what);
   if (sizeBytes < decidedBytes) put(sizeBytes, AT_START_SAMPLE_END);
-  if (offsetBytes > 0) put(offsetBytes, AT_OFFSET);
+  if (offsetBytes > 0) {
+    put(offsetBytes, AT_OFFSET);
+    put(Math.max(decidedBytes, checkpoints.at(-1) ?? 0), AT_BEFORE_END);
+  }
   for (const octets of checkpoints) put(octets, AT_CHECKPOINT);
   put(windowEnd, 0);
   for (let i = 0; i < config.windows; i++) put(firstEnd + i * sizeBytes, AT_WINDOW_END);

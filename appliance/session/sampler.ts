@@ -1,6 +1,6 @@
 import { encryptionOdds } from "../entropy/encryption-model.ts";
 import type { CumulativeEntropy } from "../entropy/entropy-profile.ts";
-import { addCounts, BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
+import { BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
 import { FORMAT_NONE, type Format, recogniseFormat } from "../entropy/recognise-format.ts";
 import { seekFormat } from "../entropy/seek-format.ts";
@@ -8,6 +8,7 @@ import { entropyBitsPerByte } from "../entropy/shannon.ts";
 import type { Evidence } from "../entropy/verdict.ts";
 import { NO_WINDOW, RawWindows } from "./raw-windows.ts";
 import {
+  AT_BEFORE_END,
   AT_CHECKPOINT,
   AT_OFFSET,
   AT_START_SAMPLE_END,
@@ -17,14 +18,17 @@ import {
   type SampleSettings,
   samplePlan,
 } from "./sample-plan.ts";
-import { NO_SLOT, SamplePool, SCRATCH_SLOT, SLOT_BYTES } from "./sample-pool.ts";
+import { NOWHERE, SamplePool } from "./sample-pool.ts";
 import {
+  COUNTS,
+  COUNTS_BEFORE,
   CUMULATIVE,
   EMPTY,
   ENTROPY,
+  FACTS,
   FLATTEST,
   FORMAT_MASK,
-  FORMATS,
+  HEAD,
   HOLED,
   MEASURED,
   NEXT_CUT,
@@ -35,13 +39,12 @@ import {
   SAMPLE_WORDS,
   SAMPLING,
   SKIPPED,
-  SLOT,
-  SLOT_BEFORE,
   STATE,
   WINDOW_FORMAT_SHIFT,
 } from "./sample-rows.ts";
+import { SmallCounts } from "./small-counts.ts";
 
-/** Slots are reserved for all directions up to this many: most sessions don't use theirs at the same time. */
+/** Of the pool: one for each direction, up to this many. */
 const SLOTS_MAX = 500_000;
 
 /** In fewer octets, the headers of short encrypted messages look as uneven as what is compressed. */
@@ -50,9 +53,6 @@ const ODDS_LEAST_BYTES = 1024;
 /** A head of which nothing is known is kept, with what follows, when its randomness is below this. */
 const NEARLY_FLAT = 2;
 
-/** Where counts are made that nobody keeps. */
-const SCRATCH = SCRATCH_SLOT * BYTE_VALUES;
-
 /**
  * The payload sample of each direction. Its first octets are kept as they are until there are enough of them to tell a
  * format; from then on each octet is counted once. The first window is the sample: where too little follows the offset, that
@@ -60,29 +60,33 @@ const SCRATCH = SCRATCH_SLOT * BYTE_VALUES;
  * entropy of all octets so far is noted at each checkpoint. A direction is `2 * row + side`.
  */
 export class Sampler {
-  /** Directions whose payload could not be sampled: no slot was free. */
+  /** Directions whose payload could not be sampled: there was no room. */
   skipped = 0;
   readonly #plan: SamplePlan;
   readonly #pool: SamplePool;
+  readonly #counts: SmallCounts;
   readonly #rawWindows: RawWindows;
   /** SAMPLE_WORDS of each direction. */
   readonly #words: Int32Array;
   /** `#stride` of each direction. */
   readonly #numbers: Float64Array;
   readonly #stride: number;
+  /** Where counts are added up. */
+  readonly #sum = new Uint16Array(BYTE_VALUES);
 
   constructor(config: SampleSettings, rows: number) {
     this.#plan = samplePlan(config);
     this.#pool = new SamplePool(Math.min(2 * rows, SLOTS_MAX));
+    this.#counts = new SmallCounts(this.#pool);
     this.#rawWindows = new RawWindows(config.rawWindowsBytes);
     this.#words = new Int32Array(2 * rows * SAMPLE_WORDS);
     this.#stride = CUMULATIVE + this.#plan.checkpoints.length;
     this.#numbers = new Float64Array(2 * rows * this.#stride);
   }
 
-  /** Slots in use, of SLOT_BYTES each. */
-  get slotsInUse(): number {
-    return this.#pool.inUse;
+  /** Octets in use for heads and counts. */
+  get poolBytes(): number {
+    return this.#pool.inUseBytes;
   }
 
   /** Directions that would have been kept as they are for a while: no room was left. */
@@ -110,18 +114,24 @@ export class Sampler {
     const base = at * SAMPLE_WORDS;
     const state = words[base + STATE] as number;
     if (state >= MEASURED || from >= to) return;
-    if (state === EMPTY && !this.#begin(at)) return;
     const { headBytes } = this.#plan;
+    if (state === EMPTY) {
+      words[base + STATE] = SAMPLING;
+      this.#numbers[at * this.#stride + ODDS] = Number.NaN;
+      if (to - from >= headBytes) {
+        if (this.#beginCounts(at, bytes, from, isExplained)) this.#count(at, bytes, from, to, isExplained);
+        return;
+      }
+    }
     const position = words[base + POSITION] as number;
     if (position >= headBytes) this.#count(at, bytes, from, to, isExplained);
-    else if (position === 0 && to - from >= headBytes)
-      this.#countHead(at, words[base + SLOT] as number, bytes, from, to, isExplained);
     else this.#keep(at, position, bytes, from, to, isExplained);
   }
 
   /** Octets of a direction will not come: from here on its sample goes on, but what it adds up to isn't all. */
   lose(at: number): void {
-    this.#words[at * SAMPLE_WORDS + HOLED] = 1;
+    const facts = at * SAMPLE_WORDS + FACTS;
+    this.#words[facts] = (this.#words[facts] as number) | HOLED;
   }
 
   /** Octets of payload seen in a direction, counted only up to the end of what is sampled. */
@@ -137,13 +147,13 @@ export class Sampler {
     if (state === SAMPLING) this.#measure(at, isExplained);
     const numbers = this.#numbers;
     const number = at * this.#stride;
-    const formats = this.#words[base + FORMATS] as number;
+    const facts = this.#words[base + FACTS] as number;
     return {
       randomness: numberOrNull(numbers[number + RANDOMNESS] as number),
       flattest: numberOrNull(numbers[number + FLATTEST] as number),
       entropyBitsPerByte: numbers[number + ENTROPY] as number,
-      format: formats & FORMAT_MASK,
-      windowFormat: formats >> WINDOW_FORMAT_SHIFT,
+      format: facts & FORMAT_MASK,
+      windowFormat: (facts >> WINDOW_FORMAT_SHIFT) & FORMAT_MASK,
       odds: numberOrNull(numbers[number + ODDS] as number),
     };
   }
@@ -155,7 +165,7 @@ export class Sampler {
   cumulative(at: number): readonly CumulativeEntropy[] {
     const base = at * SAMPLE_WORDS;
     const state = this.#words[base + STATE] as number;
-    if (this.#words[base + HOLED] !== 0 || state === EMPTY || state === SKIPPED) return [];
+    if (((this.#words[base + FACTS] as number) & HOLED) !== 0 || state === EMPTY || state === SKIPPED) return [];
     const { checkpoints, sizeBytes, decidedBytes } = this.#plan;
     const position = this.#words[base + POSITION] as number;
     const number = at * this.#stride;
@@ -178,72 +188,80 @@ export class Sampler {
       if (this.#words[base + RAW_WINDOW] !== NO_WINDOW) this.#judgeRaw(at);
       return;
     }
-    const { raw, counts } = this.#pool;
-    const rawAt = (this.#words[base + SLOT] as number) * SLOT_BYTES;
+    const { bytes } = this.#pool;
+    const from = this.#words[base + HEAD] as number;
     const length = Math.min(position, this.#plan.sizeBytes);
-    const format = recogniseFormat(raw, rawAt, rawAt + position);
-    this.#words[base + FORMATS] = format;
-    clearCounts(counts, SCRATCH);
-    countBytes(counts, SCRATCH, raw, rawAt, rawAt + length);
-    this.#setMeasures(at, SCRATCH, length);
+    const format = recogniseFormat(bytes, from, from + position);
+    this.#setFormat(at, format, 0);
+    this.#setMeasures(at, this.#countApart(bytes, from, from + length), length);
     if (
       !isExplained &&
       format === FORMAT_NONE &&
       (this.#numbers[at * this.#stride + RANDOMNESS] as number) < NEARLY_FLAT
     )
-      this.#setWindowFormat(at, seekFormat(raw, rawAt, rawAt + position));
-  }
-
-  #begin(at: number): boolean {
-    const base = at * SAMPLE_WORDS;
-    const slot = this.#pool.take();
-    this.#words[base + SLOT] = slot;
-    this.#words[base + STATE] = slot === NO_SLOT ? SKIPPED : SAMPLING;
-    this.#numbers[at * this.#stride + ODDS] = Number.NaN;
-    if (slot === NO_SLOT) this.skipped++;
-    return slot !== NO_SLOT;
+      this.#setFormat(at, seekFormat(bytes, from, from + position), WINDOW_FORMAT_SHIFT);
   }
 
   /** Keeps what belongs to the head as it is; once that is full it is counted, with what follows. */
   #keep(at: number, position: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
-    const { raw } = this.#pool;
+    const pool = this.#pool;
     const base = at * SAMPLE_WORDS;
-    const slot = this.#words[base + SLOT] as number;
-    const rawAt = slot * SLOT_BYTES;
     const { headBytes } = this.#plan;
     const end = Math.min(to, from + headBytes - position);
-    const target = rawAt + position - from;
-    for (let i = from; i < end; i++) raw[target + i] = bytes[i] as number;
-    if (target + end < rawAt + headBytes) {
-      this.#words[base + POSITION] = target + end - rawAt;
+    const kept = position + end - from;
+    const head = this.#roomForHead(at, position, kept);
+    if (head === NOWHERE) return;
+    const target = head + position - from;
+    for (let i = from; i < end; i++) pool.bytes[target + i] = bytes[i] as number;
+    if (kept < headBytes) {
+      this.#words[base + POSITION] = kept;
       return;
     }
-    const counted = this.#pool.take();
-    if (counted === NO_SLOT) this.#skip(at);
-    else {
-      this.#words[base + POSITION] = 0;
-      this.#words[base + SLOT] = counted;
-      this.#countHead(at, counted, raw, rawAt, rawAt + headBytes, isExplained);
-      this.#pool.give(slot);
-      this.#count(at, bytes, end, to, isExplained);
-    }
+    this.#words[base + POSITION] = 0;
+    if (!this.#beginCounts(at, pool.bytes, head, isExplained)) return;
+    this.#words[base + HEAD] = NOWHERE;
+    this.#count(at, pool.bytes, head, head + headBytes, isExplained);
+    pool.give(head);
+    this.#count(at, bytes, end, to, isExplained);
   }
 
-  /** Counts octets that begin with the head, in a slot that has old content. */
-  #countHead(at: number, slot: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
-    const { counts } = this.#pool;
+  /** Where the head is, which will have `wanted` octets and has `kept`; NOWHERE when there is no room. */
+  #roomForHead(at: number, kept: number, wanted: number): number {
+    const pool = this.#pool;
+    const base = at * SAMPLE_WORDS;
+    const before = this.#words[base + HEAD] as number;
+    if (before !== NOWHERE && wanted <= pool.roomBytes(before)) return before;
+    const head = pool.take(wanted);
+    if (head === NOWHERE) this.#skip(at);
+    else {
+      for (let i = 0; i < kept; i++) pool.bytes[head + i] = pool.bytes[before + i] as number;
+      pool.give(before);
+      this.#words[base + HEAD] = head;
+    }
+    return head;
+  }
+
+  /** Looks at the head, which starts at `from`, and takes room for the counts; false when there is none. */
+  #beginCounts(at: number, bytes: Uint8Array, from: number, isExplained: boolean): boolean {
+    const base = at * SAMPLE_WORDS;
     const { headBytes } = this.#plan;
     const format = recogniseFormat(bytes, from, from + headBytes);
-    const base = at * SAMPLE_WORDS;
-    this.#words[base + FORMATS] = format;
-    if (!isExplained && format === FORMAT_NONE) {
-      clearCounts(counts, SCRATCH);
-      countBytes(counts, SCRATCH, bytes, from, from + headBytes);
-      if ((randomness(counts, SCRATCH, headBytes) ?? NEARLY_FLAT) < NEARLY_FLAT)
-        this.#words[base + RAW_WINDOW] = this.#rawWindows.open();
-    }
-    clearCounts(counts, slot * BYTE_VALUES);
-    this.#count(at, bytes, from, to, isExplained);
+    this.#setFormat(at, format, 0);
+    const counts = this.#counts.begin();
+    if (counts === NOWHERE) return this.#skip(at);
+    this.#words[base + COUNTS] = counts;
+    if (isExplained || format !== FORMAT_NONE) return true;
+    const apart = this.#countApart(bytes, from, from + headBytes);
+    if ((randomness(apart, 0, headBytes) ?? NEARLY_FLAT) < NEARLY_FLAT)
+      this.#words[base + RAW_WINDOW] = this.#rawWindows.open();
+    return true;
+  }
+
+  /** Counts that nobody keeps. */
+  #countApart(bytes: Uint8Array, from: number, to: number): Uint16Array {
+    clearCounts(this.#sum, 0);
+    countBytes(this.#sum, 0, bytes, from, to);
+    return this.#sum;
   }
 
   #keepRaw(at: number, window: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
@@ -260,18 +278,17 @@ export class Sampler {
     const { bytes } = this.#rawWindows;
     const start = this.#rawWindows.start(window);
     const end = this.#rawWindows.end(window);
-    this.#setWindowFormat(at, seekFormat(bytes, start, end));
+    this.#setFormat(at, seekFormat(bytes, start, end), WINDOW_FORMAT_SHIFT);
     if (end - start >= ODDS_LEAST_BYTES) this.#numbers[at * this.#stride + ODDS] = encryptionOdds(bytes, start, end);
   }
 
-  #setWindowFormat(at: number, format: Format): void {
-    const formats = at * SAMPLE_WORDS + FORMATS;
-    this.#words[formats] = ((this.#words[formats] as number) & FORMAT_MASK) | (format << WINDOW_FORMAT_SHIFT);
+  #setFormat(at: number, format: Format, shift: number): void {
+    const facts = at * SAMPLE_WORDS + FACTS;
+    this.#words[facts] = ((this.#words[facts] as number) & ~(FORMAT_MASK << shift)) | (format << shift);
   }
 
   #count(at: number, bytes: Uint8Array, from: number, to: number, isExplained: boolean): void {
     const { cuts } = this.#plan;
-    const { counts } = this.#pool;
     const words = this.#words;
     const base = at * SAMPLE_WORDS;
     const window = words[base + RAW_WINDOW] as number;
@@ -281,7 +298,10 @@ export class Sampler {
     while (next < to && words[base + STATE] === SAMPLING) {
       const { octets, what, isCounted } = cuts[words[base + NEXT_CUT] as number] as Cut;
       const end = Math.min(to, next + octets - position);
-      if (isCounted) countBytes(counts, (words[base + SLOT] as number) * BYTE_VALUES, bytes, next, end);
+      if (isCounted && !this.#counts.count(words[base + COUNTS] as number, bytes, next, end)) {
+        this.#skip(at);
+        return;
+      }
       position += end - next;
       next = end;
       words[base + POSITION] = position;
@@ -294,6 +314,7 @@ export class Sampler {
   #reach(at: number, what: number, isExplained: boolean): void {
     if ((what & AT_START_SAMPLE_END) !== 0) this.#measureCounted(at);
     if ((what & AT_CHECKPOINT) !== 0) this.#note(at);
+    if ((what & AT_BEFORE_END) !== 0) this.#giveCounts(at * SAMPLE_WORDS + COUNTS_BEFORE);
     if ((what & AT_OFFSET) !== 0) this.#beginFirst(at);
     if ((what & AT_WINDOW_END) !== 0) this.#endWindow(at, isExplained);
   }
@@ -302,45 +323,43 @@ export class Sampler {
   #note(at: number): void {
     const position = this.#words[at * SAMPLE_WORDS + POSITION] as number;
     const index = at * this.#stride + CUMULATIVE + this.#plan.checkpoints.indexOf(position);
-    this.#numbers[index] = entropyBitsPerByte(this.#pool.counts, this.#countsSoFar(at), position);
+    this.#numbers[index] = entropyBitsPerByte(this.#countsSoFar(at), 0, position);
   }
 
   /** What was counted so far is before the first window. */
   #beginFirst(at: number): void {
     const base = at * SAMPLE_WORDS;
-    const slot = this.#pool.take();
-    if (slot === NO_SLOT) this.#skip(at);
+    const counts = this.#counts.begin();
+    if (counts === NOWHERE) this.#skip(at);
     else {
-      this.#words[base + SLOT_BEFORE] = this.#words[base + SLOT] as number;
-      this.#words[base + SLOT] = slot;
-      clearCounts(this.#pool.counts, slot * BYTE_VALUES);
+      this.#words[base + COUNTS_BEFORE] = this.#words[base + COUNTS] as number;
+      this.#words[base + COUNTS] = counts;
     }
   }
 
-  #skip(at: number): void {
+  #skip(at: number): false {
     const base = at * SAMPLE_WORDS;
     this.#giveBack(base);
     this.#words[base + STATE] = SKIPPED;
     this.skipped++;
+    return false;
   }
 
   #endWindow(at: number, isExplained: boolean): void {
     const { cuts, firstWindowEnd, sizeBytes } = this.#plan;
-    const { counts } = this.#pool;
     const base = at * SAMPLE_WORDS;
-    const window = (this.#words[base + SLOT] as number) * BYTE_VALUES;
     const cut = this.#words[base + NEXT_CUT] as number;
     const flattest = at * this.#stride + FLATTEST;
     if (cut === firstWindowEnd) this.#measureCounted(at);
     else {
-      const value = randomness(counts, window, sizeBytes) as number;
+      const value = randomness(this.#countsOfWindow(base), 0, sizeBytes) as number;
       if (value < (this.#numbers[flattest] as number)) this.#numbers[flattest] = value;
     }
     if (isExplained || (this.#numbers[flattest] as number) < 1 || cut + 1 === cuts.length) {
       this.#words[base + STATE] = MEASURED;
       if (this.#words[base + RAW_WINDOW] !== NO_WINDOW) this.#judgeRaw(at);
       this.#giveBack(base);
-    } else clearCounts(counts, window);
+    } else this.#counts.clear(this.#words[base + COUNTS] as number);
   }
 
   /** Measures the sample, unless that was done and it has not changed since. */
@@ -351,40 +370,46 @@ export class Sampler {
     if (position < decidedBytes) {
       if (position <= sizeBytes) this.#setMeasures(at, this.#countsSoFar(at), position);
     } else if ((this.#words[base + NEXT_CUT] as number) <= firstWindowEnd)
-      this.#setMeasures(
-        at,
-        (this.#words[base + SLOT] as number) * BYTE_VALUES,
-        Math.min(position - offsetBytes, sizeBytes),
-      );
+      this.#setMeasures(at, this.#countsOfWindow(base), Math.min(position - offsetBytes, sizeBytes));
   }
 
-  /** Where in the pool's counts those of all octets so far are; up to the end of the first window. */
-  #countsSoFar(at: number): number {
+  /** Of all octets so far, as long as the counts before the first window are kept. */
+  #countsSoFar(at: number): Uint16Array {
     const base = at * SAMPLE_WORDS;
-    const window = (this.#words[base + SLOT] as number) * BYTE_VALUES;
-    const before = this.#words[base + SLOT_BEFORE] as number;
-    if (before === NO_SLOT) return window;
-    addCounts(this.#pool.counts, SCRATCH, before * BYTE_VALUES, window);
-    return SCRATCH;
+    const sum = this.#countsOfWindow(base);
+    const before = this.#words[base + COUNTS_BEFORE] as number;
+    if (before !== NOWHERE) this.#counts.addTo(sum, before);
+    return sum;
   }
 
-  #setMeasures(at: number, base: number, total: number): void {
-    const { counts } = this.#pool;
+  #countsOfWindow(base: number): Uint16Array {
+    clearCounts(this.#sum, 0);
+    this.#counts.addTo(this.#sum, this.#words[base + COUNTS] as number);
+    return this.#sum;
+  }
+
+  #setMeasures(at: number, counts: Uint16Array, total: number): void {
     const numbers = this.#numbers;
     const number = at * this.#stride;
-    const value = randomness(counts, base, total) ?? Number.NaN;
+    const value = randomness(counts, 0, total) ?? Number.NaN;
     numbers[number + RANDOMNESS] = value;
     numbers[number + FLATTEST] = value;
-    numbers[number + ENTROPY] = entropyBitsPerByte(counts, base, total);
+    numbers[number + ENTROPY] = entropyBitsPerByte(counts, 0, total);
   }
 
   /** Of the direction whose words are at `base`. */
   #giveBack(base: number): void {
     this.#closeRaw(base);
-    this.#pool.give(this.#words[base + SLOT] as number);
-    this.#pool.give(this.#words[base + SLOT_BEFORE] as number);
-    this.#words[base + SLOT] = NO_SLOT;
-    this.#words[base + SLOT_BEFORE] = NO_SLOT;
+    this.#pool.give(this.#words[base + HEAD] as number);
+    this.#words[base + HEAD] = NOWHERE;
+    this.#giveCounts(base + COUNTS);
+    this.#giveCounts(base + COUNTS_BEFORE);
+  }
+
+  /** Those that the word at `index` stands for. */
+  #giveCounts(index: number): void {
+    this.#counts.give(this.#words[index] as number);
+    this.#words[index] = NOWHERE;
   }
 
   #closeRaw(base: number): void {

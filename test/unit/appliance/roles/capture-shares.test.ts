@@ -77,7 +77,7 @@ test("shares together take the memory of one", () => {
     entropy,
   };
   assert.deepEqual(shareConfig(config, 1), config);
-  assert.deepEqual(shareConfig(config, 3).session, { ...config.session, maxSessions: 334, heldBytes: 3_000_000 });
+  assert.deepEqual(shareConfig(config, 3).session, { ...config.session, maxSessions: 407, heldBytes: 3_000_000 });
   assert.equal(shareConfig(config, 16).session.heldBytes, 1_000_000, "a direction has its due");
 });
 

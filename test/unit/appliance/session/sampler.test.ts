@@ -67,7 +67,7 @@ for (const settings of SETTINGS)
       const { randomness: r = null, entropyBitsPerByte: entropy = null, format = FORMAT_NONE } = found ?? {};
       assert.deepEqual({ randomness: r, entropy, format }, expected, `${length} octets`);
       sampler.clear(row);
-      assert.equal(sampler.slotsInUse, 0);
+      assert.equal(sampler.poolBytes, 0);
     }
   });
 
@@ -76,7 +76,7 @@ test("Sampler: no slot is left: skipped, counted, and null", () => {
     { sampleBytes: 4096, offsetBytes: 500, leastRestBytes: 256, windows: 1, rawWindowsBytes: 8192, profileBytes: 0 },
     2,
   );
-  const payload = payloadOf(new SeededRandom(1), 600); // two slots a direction
+  const payload = new Uint8Array(600); // of one value: three histograms a direction, where there is room for eight
   for (let at = 0; at < 4; at++) sampler.add(at, payload, 0, payload.length, true);
   const known = [0, 1, 2, 3].filter((at) => sampler.evidence(at, true) !== undefined);
   assert.deepEqual({ known: known.length, skipped: sampler.skipped }, { known: 2, skipped: 2 });
@@ -94,10 +94,10 @@ test("Sampler: a complete sample gives its memory back and keeps its value", () 
   const sampler = new Sampler(settings, 2);
   const payload = payloadOf(new SeededRandom(2), 4352);
   sampler.add(0, payload, 0, payload.length - 1, true);
-  assert.equal(sampler.slotsInUse, 2);
+  assert.equal(sampler.poolBytes, SLOT_BYTES / 2); // what was before the sample isn't needed any more
   sampler.add(0, payload, payload.length - 1, payload.length, true);
   const value = sampler.evidence(0, true);
-  assert.equal(sampler.slotsInUse, 0);
+  assert.equal(sampler.poolBytes, 0);
   sampler.add(0, new Uint8Array(5000), 0, 5000, true);
   assert.deepEqual(sampler.evidence(0, true), value);
 });
@@ -139,7 +139,7 @@ for (const { name, from, to, isExplained, windows } of [
         first: evidence?.randomness,
         flattest: evidence?.flattest,
         seenBytes: sampler.seenBytes(3),
-        slots: sampler.slotsInUse,
+        slots: sampler.poolBytes,
       },
       { first: values[0], flattest: Math.min(...values), seenBytes: 300 + 1000 * windows, slots: 0 },
     );
