@@ -94,6 +94,7 @@ export const PROTOCOL_ESP: number = codeOf("ESP");
 export const PROTOCOL_TLS: number = codeOf("TLS");
 export const PROTOCOL_SSH: number = codeOf("SSH");
 export const PROTOCOL_QUIC: number = codeOf("QUIC");
+export const PROTOCOL_OPENVPN: number = codeOf("OpenVPN");
 /** A session that carried an HTTP request. */
 export const PROTOCOL_HTTP: number = codeOf("HTTP");
 export const PROTOCOL_HTTP2: number = codeOf("HTTP/2");

@@ -35,7 +35,9 @@ function isCapwapDtls(b: Uint8Array, from: number, to: number): boolean {
 
 /** RFC 9000, section 17.2: long header of a known version, connection ids of at most 20 octets. */
 function isQuicLong(b: Uint8Array, from: number, to: number): boolean {
-  if (to - from < 16 || (b[from + 5] as number) > 20) return false;
+  if (to - from < 16) return false;
+  if (isGoogleVersion(b, from + 1)) return true; // Q046 has both lengths of connection ids in one octet
+  if ((b[from + 5] as number) > 20) return false;
   const high = word16(b, from + 1);
   const low = word16(b, from + 3);
   if (high === 0) return low === 1 || (low === 0 && isVersionNegotiation(b, from, to));
@@ -44,7 +46,7 @@ function isQuicLong(b: Uint8Array, from: number, to: number): boolean {
   if (high === 0xface) return (low & 0xfff0) === 0xb000; // Facebook's mvfst
   if (high === 0xabcd) return (low & 0xfff0) === 0; // MsQuic
   if (((high & 0x0f0f) | (low & 0x0f0f)) === 0x0a0a) return (high & 0x0f0f) === (low & 0x0f0f); // section 15: reserved
-  return isGoogleVersion(b, from + 1);
+  return false;
 }
 
 /** RFC 9000, section 17.2.1: two connection ids and a list of versions of four octets each. */

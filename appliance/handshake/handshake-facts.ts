@@ -4,7 +4,7 @@
  */
 export interface HandshakeFacts {
   /** As in PROTOCOLS of entropy/recognise-protocol.ts. */
-  readonly protocol: "TLS" | "DTLS" | "QUIC" | "SSH";
+  readonly protocol: "TLS" | "DTLS" | "QUIC" | "SSH" | "OpenVPN";
   /** Side of the client. */
   readonly clientSide: number;
   /** Unix microseconds of its first message. */
@@ -14,7 +14,7 @@ export interface HandshakeFacts {
   readonly alpn: string | null;
   /** FoxIO's client fingerprint (BSD licence), "t13d1516h2_8daaf6152771_e5627efa2ab1". */
   readonly ja4: string | null;
-  /** As negotiated, "0x0304". */
+  /** As negotiated, "0x0304"; as the client wants it in Google's QUIC, "Q043". */
   readonly version: string | null;
   /** The suite that was chosen, "0x1301". */
   readonly cipher: string | null;

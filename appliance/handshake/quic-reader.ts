@@ -1,5 +1,6 @@
 import type { DatagramReader } from "../decode/stream-reader.ts";
-import type { HandshakeSink } from "./handshake-facts.ts";
+import { readGoogleClientHello, readGoogleCrypto } from "./google-quic.ts";
+import { type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
 import { PieceBuffer } from "./piece-buffer.ts";
 import { type QuicCounters, zeroQuicCounters } from "./quic-counters.ts";
 import { readCryptoFrames } from "./quic-frames.ts";
@@ -24,9 +25,11 @@ const HEADER = new LongHeader();
 
 /**
  * Reads the two hellos of a QUIC connection out of its Initial packets, which are protected with keys that anybody can make (RFC
- * 9001, section 5.2; RFC 9369 for version 2; the drafts; Google's T050 and T051). Other packets are not looked into.
+ * 9001, section 5.2; RFC 9369 for version 2; the drafts; Google's T050 and T051), or what a client of Google's earlier versions says in
+ * clear. Other packets are not looked into.
  */
 export class QuicReader implements DatagramReader {
+  readonly #sink: HandshakeSink;
   readonly #dialogue: TlsDialogue;
   readonly #counters: QuicCounters;
   readonly #streams: readonly [PieceBuffer, PieceBuffer];
@@ -34,24 +37,27 @@ export class QuicReader implements DatagramReader {
   #keys: InitialKeys | undefined;
   #keysMade = 0;
   #datagrams = 0;
+  #isGoogles = false;
 
   constructor(sink: HandshakeSink, counters: QuicCounters = zeroQuicCounters()) {
+    this.#sink = sink;
     this.#dialogue = new TlsDialogue("QUIC", sink);
     this.#counters = counters;
     this.#streams = [new PieceBuffer(CRYPTO_MAX_BYTES), new PieceBuffer(CRYPTO_MAX_BYTES)];
   }
 
   get done(): boolean {
-    return this.#dialogue.done;
+    return this.#isGoogles || this.#dialogue.done;
   }
 
   datagram(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
-    if (this.#dialogue.done) return;
+    if (this.done) return;
     if (++this.#datagrams > DATAGRAMS_MAX) {
       this.#counters.quicHandshakesGivenUp++;
       this.end();
       return;
     }
+    if (this.#keys === undefined && this.#google(side, bytes, from, to, timeUs)) return;
     let at = from;
     for (let i = 0; i < COALESCED_MAX && at + 7 < to && ((bytes[at] as number) & LONG_HEADER) !== 0; i++) {
       const version = quicVersionOf(uint32At(bytes, at + 1));
@@ -66,6 +72,19 @@ export class QuicReader implements DatagramReader {
     this.#dialogue.finish();
   }
 
+  /** Google's QUIC with its own handshake, of which only the client's first message is read. */
+  #google(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): boolean {
+    const hello = readGoogleClientHello(bytes, from, to);
+    if (hello === undefined) return false;
+    this.#giveGoogles(side, hello.version, hello.sni, timeUs);
+    return true;
+  }
+
+  #giveGoogles(side: number, version: string, sni: string | null, timeUs: number): void {
+    this.#sink({ ...UNSEEN, protocol: "QUIC", clientSide: side, timeUs, version, sni });
+    this.#isGoogles = true;
+  }
+
   #initial(side: number, version: QuicVersion, timeUs: number): void {
     const payload = this.#open(version);
     if (payload === undefined) return;
@@ -74,7 +93,9 @@ export class QuicReader implements DatagramReader {
       if (!stream.contradicts(offsetBytes, data))
         this.#counters.quicCryptoBytesDropped += stream.add(offsetBytes, data);
     });
-    this.#message(side, stream, timeUs);
+    const google = version.frames === "google" ? readGoogleCrypto(stream.slice(0, stream.contiguousBytes)) : undefined;
+    if (google !== undefined) this.#giveGoogles(side, "Q050", google.sni, timeUs);
+    else this.#message(side, stream, timeUs);
   }
 
   /** With the keys at hand, as the client's or the server's; else with those of the packet's own connection id. */

@@ -1,11 +1,20 @@
 import type { DefragmenterCounters } from "../decode/defragmenter.ts";
+import type { DtlsCounters } from "../handshake/dtls-counters.ts";
+import type { OpenVpnCounters } from "../handshake/openvpn-counters.ts";
 import type { QuicCounters } from "../handshake/quic-counters.ts";
 import type { SshCounters } from "../handshake/ssh-counters.ts";
 import type { TlsCounters } from "../handshake/tls-counters.ts";
 import type { HttpCounters } from "../http/http-transaction.ts";
 
 /** Counted from the start; every limit has its counter. Those who count are given this one object. */
-export interface EngineCounters extends DefragmenterCounters, HttpCounters, QuicCounters, SshCounters, TlsCounters {
+export interface EngineCounters
+  extends DefragmenterCounters,
+    DtlsCounters,
+    HttpCounters,
+    OpenVpnCounters,
+    QuicCounters,
+    SshCounters,
+    TlsCounters {
   frames: number;
   /** Octets on the wire, link layer included. */
   bytes: number;
@@ -78,6 +87,10 @@ export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = 
   quicPacketsWithoutKeys: "own",
   quicHandshakesGivenUp: "own",
   sshSidesGivenUp: "own",
+  dtlsBytesDropped: "own",
+  dtlsHandshakesGivenUp: "own",
+  openVpnMessagesDropped: "own",
+  openVpnHandshakesGivenUp: "own",
   alarms: "own",
   segmentsHeld: "own",
   segmentsNoRoom: "own",

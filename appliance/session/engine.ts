@@ -8,13 +8,11 @@ import {
   findBreach,
   type ProfileDirection,
 } from "../entropy/entropy-profile.ts";
+import { codeOf } from "../entropy/protocol.ts";
 import {
   PROTOCOL_HTTP,
   PROTOCOL_HTTP2,
   PROTOCOL_NONE,
-  PROTOCOL_QUIC,
-  PROTOCOL_SSH,
-  PROTOCOL_TLS,
   PROTOCOLS,
   recogniseProtocol,
 } from "../entropy/recognise-protocol.ts";
@@ -260,8 +258,10 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   /** Called by the readers. */
   handshake(row: number, facts: HandshakeFacts): void {
-    if (facts.protocol !== "QUIC")
-      this.#table.words[row * ROW_WORDS + PROTOCOL] = facts.protocol === "SSH" ? PROTOCOL_SSH : PROTOCOL_TLS;
+    const { words } = this.#table;
+    const protocol = row * ROW_WORDS + PROTOCOL;
+    // DTLS sets up the keys of what else is there: media (RFC 5764)
+    if (facts.protocol !== "DTLS" || words[protocol] === PROTOCOL_NONE) words[protocol] = codeOf(facts.protocol);
     this.counters.handshakes++;
     this.#sink.handshake(renderHandshake(this.#table, row, facts));
   }
@@ -397,10 +397,10 @@ export class Engine implements StreamTarget, ReadersTarget {
   #datagram(row: number, side: number): void {
     const { bytes, payloadAt, payloadEnd } = this.#packet;
     this.#payload(row, side, bytes, payloadAt, payloadEnd);
-    if (this.#table.words[row * ROW_WORDS + PROTOCOL] === PROTOCOL_QUIC)
-      this.#readers.quic(row, side, bytes, payloadAt, payloadEnd, this.#now);
-    else if (this.#packet.protocol === IP_UDP && startsRequestLine(bytes, payloadAt, payloadEnd))
-      this.#httpDatagram(row, side);
+    if (this.#packet.protocol !== IP_UDP) return;
+    const protocol = this.#table.words[row * ROW_WORDS + PROTOCOL] as number;
+    this.#readers.datagram(row, protocol, side, bytes, payloadAt, payloadEnd, this.#now);
+    if (startsRequestLine(bytes, payloadAt, payloadEnd)) this.#httpDatagram(row, side);
   }
 
   /** HTTP over UDP, a message a datagram (UPnP Device Architecture 2.0, section 1); other addresses answer than were asked. */

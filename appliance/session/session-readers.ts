@@ -1,6 +1,13 @@
 import { behindProxyHeader } from "../decode/proxy-header.ts";
 import type { DatagramReader, StreamReader } from "../decode/stream-reader.ts";
+import { PROTOCOL_OPENVPN, PROTOCOL_QUIC } from "../entropy/recognise-protocol.ts";
+import type { DtlsCounters } from "../handshake/dtls-counters.ts";
+import { DtlsReader } from "../handshake/dtls-reader.ts";
+import { startsDtlsHandshake } from "../handshake/dtls-record.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import type { OpenVpnCounters } from "../handshake/openvpn-counters.ts";
+import { OpenVpnReader } from "../handshake/openvpn-reader.ts";
+import { OpenVpnStreamReader, startsOpenVpnStream } from "../handshake/openvpn-stream-reader.ts";
 import type { QuicCounters } from "../handshake/quic-counters.ts";
 import { QuicReader } from "../handshake/quic-reader.ts";
 import type { SshCounters } from "../handshake/ssh-counters.ts";
@@ -23,7 +30,7 @@ export interface ReadersTarget {
   openerOf(row: number): number;
 }
 
-export type ReadersCounters = HttpCounters & QuicCounters & SshCounters & TlsCounters;
+export type ReadersCounters = DtlsCounters & HttpCounters & OpenVpnCounters & QuicCounters & SshCounters & TlsCounters;
 
 /** TLS, ChangeCipherSpec to application data: RFC 8446, section 5.1. */
 const TLS_RECORD_LEAST = 20;
@@ -100,11 +107,19 @@ export class SessionReaders {
     }
   }
 
-  /** A datagram of a session that is known to be QUIC. */
-  quic(row: number, side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+  /** A datagram of a session whose protocol has that code; DTLS may begin behind something else (RFC 7983). */
+  datagram(
+    row: number,
+    protocol: number,
+    side: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    timeUs: number,
+  ): void {
     if (this.#isRead[row] === 1) return;
-    const reader =
-      this.#datagramReaders[row] ?? new QuicReader((facts) => this.#target.handshake(row, facts), this.#counters);
+    const reader = this.#datagramReaders[row] ?? this.#chooseForDatagrams(row, protocol, bytes, from, to);
+    if (reader === undefined) return;
     this.#datagramReaders[row] = reader;
     reader.datagram(side, bytes, from, to, timeUs);
     if (!reader.done) return;
@@ -156,7 +171,22 @@ export class SessionReaders {
       );
     if (startsHttp2(bytes, from, to))
       return new Http2Reader((transaction) => this.#target.http(row, transaction), this.#counters);
+    if (startsOpenVpnStream(bytes, from, to))
+      return new OpenVpnStreamReader(new OpenVpnReader((facts) => this.#target.handshake(row, facts), this.#counters));
     return undefined;
+  }
+
+  #chooseForDatagrams(
+    row: number,
+    protocol: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): DatagramReader | undefined {
+    const sink = (facts: HandshakeFacts) => this.#target.handshake(row, facts);
+    if (protocol === PROTOCOL_QUIC) return new QuicReader(sink, this.#counters);
+    if (protocol === PROTOCOL_OPENVPN) return new OpenVpnReader(sink, this.#counters);
+    return startsDtlsHandshake(bytes, from, to) ? new DtlsReader(sink, this.#counters) : undefined;
   }
 }
 

@@ -1,0 +1,57 @@
+import type { DatagramReader } from "../decode/stream-reader.ts";
+import { type DtlsCounters, zeroDtlsCounters } from "./dtls-counters.ts";
+import { DtlsMessages } from "./dtls-messages.ts";
+import {
+  DTLS_CHANGE_CIPHER_SPEC,
+  DTLS_HANDSHAKE,
+  DTLS_HEADER_BYTES,
+  hasDtlsVersion,
+  isDtlsEncrypted,
+} from "./dtls-record.ts";
+import type { HandshakeSink } from "./handshake-facts.ts";
+import { TlsDialogue } from "./tls-dialogue.ts";
+
+/** Datagrams in which the handshake is looked for. */
+const DATAGRAMS_MAX = 128;
+/** Records of one datagram. */
+const RECORDS_MAX = 32;
+
+/** Reads the handshake of DTLS 1.0, 1.2 and 1.3 (RFC 4347, 6347, 9147): records of the first epoch, in which messages lie in fragments. */
+export class DtlsReader implements DatagramReader {
+  readonly #dialogue: TlsDialogue;
+  readonly #counters: DtlsCounters;
+  readonly #sides: readonly [DtlsMessages, DtlsMessages];
+  #datagrams = 0;
+
+  constructor(sink: HandshakeSink, counters: DtlsCounters = zeroDtlsCounters()) {
+    this.#dialogue = new TlsDialogue("DTLS", sink);
+    this.#counters = counters;
+    this.#sides = [new DtlsMessages(0, this.#dialogue, counters), new DtlsMessages(1, this.#dialogue, counters)];
+  }
+
+  get done(): boolean {
+    return this.#dialogue.done;
+  }
+
+  /** What is no record is passed over: other protocols share the ports (RFC 7983). */
+  datagram(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (++this.#datagrams > DATAGRAMS_MAX) {
+      if (!this.done) this.#counters.dtlsHandshakesGivenUp++;
+      this.end();
+    }
+    let at = from;
+    for (let i = 0; i < RECORDS_MAX && !this.done; i++) {
+      const content = at + DTLS_HEADER_BYTES;
+      if (content > to || !hasDtlsVersion(bytes, at)) return;
+      const end = content + (((bytes[at + 11] as number) << 8) | (bytes[at + 12] as number));
+      if (end > to) return;
+      if (isDtlsEncrypted(bytes, at) || bytes[at] === DTLS_CHANGE_CIPHER_SPEC) this.#dialogue.encrypted(side);
+      else if (bytes[at] === DTLS_HANDSHAKE) this.#sides[side === 0 ? 0 : 1].read(bytes, content, end, timeUs);
+      at = end;
+    }
+  }
+
+  end(): void {
+    this.#dialogue.finish();
+  }
+}
