@@ -1,4 +1,5 @@
 import type { DatagramReader } from "../decode/stream-reader.ts";
+import { uint16At } from "./client-hello.ts";
 import { type DtlsCounters, zeroDtlsCounters } from "./dtls-counters.ts";
 import { DtlsMessages } from "./dtls-messages.ts";
 import {
@@ -15,13 +16,19 @@ import { TlsDialogue } from "./tls-dialogue.ts";
 const DATAGRAMS_MAX = 128;
 /** Records of one datagram. */
 const RECORDS_MAX = 32;
+const LENGTH_AT = 11;
 
-/** Reads the handshake of DTLS 1.0, 1.2 and 1.3 (RFC 4347, 6347, 9147): records of the first epoch, in which messages lie in fragments. */
+/**
+ * Reads the handshake of DTLS 1.0, 1.2 and 1.3 (RFC 4347, 6347, 9147): records of the first epoch, in which messages lie in
+ * fragments. What is no record is passed over: other protocols share the ports (RFC 7983).
+ */
 export class DtlsReader implements DatagramReader {
   readonly #dialogue: TlsDialogue;
   readonly #counters: DtlsCounters;
   readonly #sides: readonly [DtlsMessages, DtlsMessages];
+  readonly #encrypted: [boolean, boolean] = [false, false];
   #datagrams = 0;
+  #timeUs = 0;
 
   constructor(sink: HandshakeSink, counters: DtlsCounters = zeroDtlsCounters()) {
     this.#dialogue = new TlsDialogue("DTLS", sink);
@@ -33,25 +40,38 @@ export class DtlsReader implements DatagramReader {
     return this.#dialogue.done;
   }
 
-  /** What is no record is passed over: other protocols share the ports (RFC 7983). */
   datagram(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
+    if (this.done) return;
+    this.#timeUs = timeUs;
     if (++this.#datagrams > DATAGRAMS_MAX) {
-      if (!this.done) this.#counters.dtlsHandshakesGivenUp++;
+      this.#counters.dtlsHandshakesGivenUp++;
       this.end();
+      return;
     }
     let at = from;
     for (let i = 0; i < RECORDS_MAX && !this.done; i++) {
       const content = at + DTLS_HEADER_BYTES;
       if (content > to || !hasDtlsVersion(bytes, at)) return;
-      const end = content + (((bytes[at + 11] as number) << 8) | (bytes[at + 12] as number));
+      const end = content + uint16At(bytes, at + LENGTH_AT);
       if (end > to) return;
-      if (isDtlsEncrypted(bytes, at) || bytes[at] === DTLS_CHANGE_CIPHER_SPEC) this.#dialogue.encrypted(side);
-      else if (bytes[at] === DTLS_HANDSHAKE) this.#sides[side === 0 ? 0 : 1].read(bytes, content, end, timeUs);
+      if (isDtlsEncrypted(bytes, at) || bytes[at] === DTLS_CHANGE_CIPHER_SPEC) this.#endClear(side);
+      else if (bytes[at] === DTLS_HANDSHAKE) this.#messagesOf(side).read(bytes, content, end, timeUs);
       at = end;
     }
   }
 
   end(): void {
+    for (const messages of this.#sides) messages.flush(this.#timeUs);
     this.#dialogue.finish();
+  }
+
+  /** What `side` sends from here on is encrypted; what it sent before may still come. */
+  #endClear(side: number): void {
+    this.#encrypted[side === 0 ? 0 : 1] = true;
+    if (this.#encrypted[0] && this.#encrypted[1]) this.end();
+  }
+
+  #messagesOf(side: number): DtlsMessages {
+    return this.#sides[side === 0 ? 0 : 1];
   }
 }

@@ -1,6 +1,6 @@
 /** What limits have cost. */
 export interface OpenVpnCounters {
-  /** Messages of the control channel for which there was no room, too far ahead of what was missing before them. */
+  /** Messages of the control channel that were too far ahead of one that is missing, or too long, to be kept until it comes. */
   openVpnMessagesDropped: number;
   /** Handshakes that were given up before they were over. */
   openVpnHandshakesGivenUp: number;

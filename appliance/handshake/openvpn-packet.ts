@@ -51,7 +51,7 @@ export class OpenVpnPacket {
     if (this.#authenticationBytes === UNKNOWN) return false;
     this.payloadAt = payloadOf(bytes, from, to, this.#authenticationBytes);
     if (this.payloadAt === UNKNOWN) return false;
-    this.messageId = uint32At(bytes, this.payloadAt - 4) >>> 0;
+    this.messageId = uint32At(bytes, this.payloadAt - 4);
     return true;
   }
 }

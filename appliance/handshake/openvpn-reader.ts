@@ -9,6 +9,8 @@ import { TlsReader } from "./tls-reader.ts";
 const PACKETS_MAX = 512;
 /** Messages of a side that wait for one before them, and how far ahead they may be. */
 const AHEAD_MAX = 16;
+/** Octets of such a message: OpenVPN's own buffers have as many. */
+const WAITING_MAX_BYTES = 2048;
 /** Handshakes that are begun anew, because one of both sides had no answer. */
 const RESTARTS_MAX = 8;
 /** The reset that opens a side's session has id 0. */
@@ -122,7 +124,7 @@ export class OpenVpnReader implements DatagramReader {
 
   #keep(own: Side, id: number, payload: Uint8Array): void {
     if (own.waiting.has(id)) return;
-    if (id - own.next > AHEAD_MAX) this.#counters.openVpnMessagesDropped++;
+    if (id - own.next > AHEAD_MAX || payload.length > WAITING_MAX_BYTES) this.#counters.openVpnMessagesDropped++;
     else own.waiting.set(id, new Uint8Array(payload)); // a slice of a Buffer is no copy
   }
 

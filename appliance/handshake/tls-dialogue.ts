@@ -7,7 +7,7 @@ import { parseServerHello, type ServerHello } from "./tls-server-hello.ts";
 /** Handshake types (RFC 8446, appendix B.3, and what it says of earlier versions). */
 export const MESSAGE_CLIENT_HELLO = 1;
 export const MESSAGE_SERVER_HELLO = 2;
-const MESSAGE_HELLO_VERIFY_REQUEST = 3;
+export const MESSAGE_HELLO_VERIFY_REQUEST = 3;
 const MESSAGE_NEW_SESSION_TICKET = 4;
 const MESSAGE_CERTIFICATE = 11;
 const MESSAGE_SERVER_KEY_EXCHANGE = 12;
