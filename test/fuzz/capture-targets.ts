@@ -6,7 +6,7 @@ import type { FrameSink } from "../../appliance/capture/savefile-records.ts";
 import { listCaptures } from "../support/read-captures.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import { EngineRun } from "./engine-run.ts";
-import { frameStarts, insertFrame, setFrame } from "./frames.ts";
+import { frameStarts, insertFrame, recordsOf, setFrame } from "./frames.ts";
 import { INPUT_MAX_BYTES, mutateOctets, pick } from "./mutate.ts";
 import type { Target } from "./target.ts";
 
@@ -55,6 +55,7 @@ export const captureTargets: readonly Target[] = [
   {
     name: "savefile",
     seeds: captures,
+    partsOf: recordsOf,
     start: () => {
       const path = join(folder, `${files++}`);
       const sink = { frame: () => {} };
@@ -65,6 +66,7 @@ export const captureTargets: readonly Target[] = [
     name: "engine",
     seeds: captures,
     mutate: mutateFrames,
+    partsOf: recordsOf,
     start: () => {
       const path = join(folder, `${files++}`);
       const run = new EngineRun();
@@ -79,6 +81,7 @@ export const captureTargets: readonly Target[] = [
     name: "engine-live",
     seeds: captures,
     mutate: mutateFrames,
+    partsOf: recordsOf,
     start: () => {
       const path = join(folder, `${files++}`);
       const run = new EngineRun();

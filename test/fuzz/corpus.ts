@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const PROJECT = join(import.meta.dirname, "../..");
@@ -23,4 +23,10 @@ export function writeInput(folder: string, target: string, input: Uint8Array): s
   mkdirSync(join(folder, target), { recursive: true });
   writeFileSync(path, input);
   return path;
+}
+
+/** The inputs in place of all that the folder has for the target. */
+export function replaceCorpus(folder: string, target: string, inputs: readonly Uint8Array[]): void {
+  rmSync(join(folder, target), { recursive: true, force: true });
+  for (const input of inputs) writeInput(folder, target, input);
 }

@@ -1,5 +1,10 @@
 import { type Profiler, Session } from "node:inspector";
 
+/** The sensor's code, of which what runs counts. */
+export function isUnderTest(url: string): boolean {
+  return /\/(?:appliance|core)\/.*\.ts$/.test(url);
+}
+
 /** Blocks of the code under test that ran, by V8's precise block coverage of this thread. */
 export class Coverage {
   readonly #session = new Session();

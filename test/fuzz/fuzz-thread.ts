@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Blackboard } from "./blackboard.ts";
 import { readCorpus } from "./corpus.ts";
 import { type Failure, Fuzzer, type Progress } from "./fuzzer.ts";
+import { minimise } from "./minimise.ts";
 import { targetOf } from "./targets.ts";
 
 export interface FuzzJob {
@@ -11,6 +12,8 @@ export interface FuzzJob {
   readonly timeMs: number;
   /** Folders to begin with. */
   readonly corpora: readonly string[];
+  /** The fewest inputs that reach as much are wanted at the end. */
+  readonly isMinimised: boolean;
   readonly memory: SharedArrayBuffer;
 }
 
@@ -18,6 +21,7 @@ export type FuzzMessage =
   | { readonly name: "found"; readonly input: Uint8Array }
   | { readonly name: "progress"; readonly progress: Progress }
   | { readonly name: "failed"; readonly failure: Failure }
+  | { readonly name: "kept"; readonly inputs: readonly Uint8Array[] }
   | { readonly name: "done" };
 
 const job = workerData as FuzzJob;
@@ -26,13 +30,20 @@ function say(message: FuzzMessage): void {
   parentPort?.postMessage(message);
 }
 
-const failure = new Fuzzer(targetOf(job.target), {
+const target = targetOf(job.target);
+const blackboard = new Blackboard(job.memory);
+const corpus = job.corpora.flatMap((folder) => readCorpus(folder, job.target));
+const failure = new Fuzzer(target, {
   seed: job.seed,
-  corpus: job.corpora.flatMap((folder) => readCorpus(folder, job.target)),
+  corpus,
   runsMax: job.runsMax,
   timeMs: job.timeMs,
-  blackboard: new Blackboard(job.memory),
-  found: (input) => say({ name: "found", input }),
+  blackboard,
+  found: (input) => {
+    corpus.push(input);
+    say({ name: "found", input });
+  },
   progress: (progress) => say({ name: "progress", progress }),
 }).run();
+if (failure === undefined && job.isMinimised) say({ name: "kept", inputs: minimise(target, corpus, blackboard) });
 say(failure === undefined ? { name: "done" } : { name: "failed", failure });

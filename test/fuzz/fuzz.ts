@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Blackboard } from "./blackboard.ts";
-import { FAILURES, FOUND_CORPUS, KEPT_CORPUS, writeInput } from "./corpus.ts";
+import { FAILURES, FOUND_CORPUS, KEPT_CORPUS, replaceCorpus, writeInput } from "./corpus.ts";
 import type { FuzzJob, FuzzMessage } from "./fuzz-thread.ts";
 import type { Failure, Progress } from "./fuzzer.ts";
 import { TARGETS, targetOf } from "./targets.ts";
@@ -16,7 +16,7 @@ Feeds hostile octets to what takes them: every exception, endless loop and growt
   --runs N        at most so many inputs for each target
   --jobs N        targets at a time (2)
   --seed N        of the mutations (the time of day)
-  --keep          write what reached new code to test/fuzz/corpus, not only to .cache/fuzz/corpus
+  --keep          at the end put the fewest inputs that reach what no seed does into test/fuzz/corpus, for what was there
   --replay FILE   run one input through the target, once, and end
   --json          a line of JSON for each target at its end
   --list          names of targets
@@ -54,6 +54,7 @@ function fuzz(target: string, options: Options): Promise<Result> {
     runsMax: options.runsMax,
     timeMs: options.seconds * 1000,
     corpora: [KEPT_CORPUS, FOUND_CORPUS],
+    isMinimised: options.isKept,
     memory: blackboard.memory,
   };
   let progress = NO_PROGRESS;
@@ -74,7 +75,8 @@ function fuzz(target: string, options: Options): Promise<Result> {
     }, WATCH_MS);
     worker.on("message", (message: FuzzMessage) => {
       if (message.name === "progress") progress = report(target, message.progress, options.isJson);
-      else if (message.name === "found") writeInput(options.isKept ? KEPT_CORPUS : FOUND_CORPUS, target, message.input);
+      else if (message.name === "found") writeInput(FOUND_CORPUS, target, message.input);
+      else if (message.name === "kept") replaceCorpus(KEPT_CORPUS, target, message.inputs);
       else end(message.name === "failed" ? message.failure : undefined);
     });
     worker.on("error", (error) => {

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { SeededRandom } from "../support/seeded-random.ts";
 import type { Blackboard } from "./blackboard.ts";
-import { Coverage } from "./coverage.ts";
+import { Coverage, isUnderTest } from "./coverage.ts";
 import { INPUT_MAX_BYTES, mutateOctets, pick } from "./mutate.ts";
 import type { Target } from "./target.ts";
 
@@ -48,7 +48,7 @@ export class Fuzzer {
   readonly #target: Target;
   readonly #options: FuzzOptions;
   readonly #random: SeededRandom;
-  readonly #coverage = new Coverage((url) => /\/(?:appliance|core)\/.*\.ts$/.test(url));
+  readonly #coverage = new Coverage(isUnderTest);
   readonly #corpus: Uint8Array[] = [];
   readonly #dictionary: readonly Uint8Array[];
   #take: (input: Uint8Array) => void;

@@ -92,6 +92,8 @@ export const sessionTargets: readonly Target[] = [
       "\x16\x03\x03",
       "SSH-2.0-x\r\n",
       "\x05\x01\x00",
+      "PROXY TCP4 10.0.0.2 10.0.0.1 40000 80\r\n",
+      "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c",
     ],
     start: () => {
       const speaker = new Speaker();
