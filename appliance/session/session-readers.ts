@@ -12,6 +12,7 @@ import type { QuicCounters } from "../handshake/quic-counters.ts";
 import { QuicReader } from "../handshake/quic-reader.ts";
 import type { SshCounters } from "../handshake/ssh-counters.ts";
 import { SshReader } from "../handshake/ssh-reader.ts";
+import { startsTds, TdsReader } from "../handshake/tds-reader.ts";
 import type { TlsCounters } from "../handshake/tls-counters.ts";
 import { TlsReader } from "../handshake/tls-reader.ts";
 import { looksLikeClientHello, looksLikeTls } from "../handshake/tls-record.ts";
@@ -171,6 +172,7 @@ export class SessionReaders {
       );
     if (startsHttp2(bytes, from, to))
       return new Http2Reader((transaction) => this.#target.http(row, transaction), this.#counters);
+    if (startsTds(bytes, from, to)) return new TdsReader((facts) => this.#target.handshake(row, facts), this.#counters);
     if (startsOpenVpnStream(bytes, from, to))
       return new OpenVpnStreamReader(new OpenVpnReader((facts) => this.#target.handshake(row, facts), this.#counters));
     return undefined;
@@ -227,7 +229,7 @@ function startsTls(bytes: Uint8Array, from: number, to: number): boolean {
 function startsWithin(reader: StreamReader, bytes: Uint8Array, from: number, to: number): boolean {
   const first = bytes[from];
   if (first !== TLS_HANDSHAKE && first !== LETTER_S) return false;
-  if (reader instanceof TlsReader || reader instanceof SshReader) return false;
+  if (reader instanceof TlsReader || reader instanceof SshReader || reader instanceof TdsReader) return false;
   return first === LETTER_S ? startsSsh(bytes, from, to) : looksLikeClientHello(bytes, from, to);
 }
 
