@@ -21,12 +21,14 @@ interface PacketKeys {
  */
 export class InitialKeys {
   readonly version: QuicVersion;
+  readonly destinationId: Uint8Array;
   readonly #initialSecret: Uint8Array;
   readonly #client: PacketKeys;
   #server: PacketKeys | undefined;
 
   constructor(version: QuicVersion, destinationId: Uint8Array) {
     this.version = version;
+    this.destinationId = destinationId;
     this.#initialSecret = hmacSha256(version.salt, destinationId); // HKDF-Extract (RFC 5869, section 2.2)
     this.#client = deriveKeys(this.#initialSecret, "client in", version.label);
   }

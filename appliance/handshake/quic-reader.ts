@@ -30,10 +30,13 @@ const HEADER = new LongHeader();
  */
 export class QuicReader implements DatagramReader {
   readonly #sink: HandshakeSink;
-  readonly #dialogue: TlsDialogue;
+  #dialogue: TlsDialogue;
   readonly #counters: QuicCounters;
-  readonly #streams: readonly [PieceBuffer, PieceBuffer];
-  readonly #hello: [boolean, boolean] = [false, false];
+  #streams: readonly [PieceBuffer, PieceBuffer];
+  #hello: [boolean, boolean] = [false, false];
+  #hasClientHello = false;
+  /** Of the last packet that was opened: the number of its version. */
+  #number = 0;
   #keys: InitialKeys | undefined;
   #keysMade = 0;
   #datagrams = 0;
@@ -43,7 +46,7 @@ export class QuicReader implements DatagramReader {
     this.#sink = sink;
     this.#dialogue = new TlsDialogue("QUIC", sink);
     this.#counters = counters;
-    this.#streams = [new PieceBuffer(CRYPTO_MAX_BYTES), new PieceBuffer(CRYPTO_MAX_BYTES)];
+    this.#streams = newStreams();
   }
 
   get done(): boolean {
@@ -60,11 +63,12 @@ export class QuicReader implements DatagramReader {
     if (this.#keys === undefined && this.#google(side, bytes, from, to, timeUs)) return;
     let at = from;
     for (let i = 0; i < COALESCED_MAX && at + 7 < to && ((bytes[at] as number) & LONG_HEADER) !== 0; i++) {
-      const version = quicVersionOf(uint32At(bytes, at + 1));
+      const number = uint32At(bytes, at + 1);
+      const version = quicVersionOf(number);
       if (version === undefined || !HEADER.read(bytes, at, to, version)) return;
       at = HEADER.end;
-      if (HEADER.initial) this.#initial(side, version, timeUs);
-      if (this.#dialogue.done) return;
+      if (HEADER.initial) this.#initial(side, number, version, timeUs);
+      if (this.done) return;
     }
   }
 
@@ -85,9 +89,14 @@ export class QuicReader implements DatagramReader {
     this.#isGoogles = true;
   }
 
-  #initial(side: number, version: QuicVersion, timeUs: number): void {
+  #initial(side: number, number: number, version: QuicVersion, timeUs: number): void {
     const payload = this.#open(version);
     if (payload === undefined) return;
+    if (this.#number !== number) {
+      this.#number = number; // another version: both sides' streams begin again (RFC 9000, section 6.2)
+      this.#streams = newStreams();
+      this.#hello = [false, false];
+    }
     const stream = this.#streams[side === 0 ? 0 : 1];
     readCryptoFrames(payload, version.frames, (offsetBytes, data) => {
       if (!stream.contradicts(offsetBytes, data))
@@ -98,22 +107,34 @@ export class QuicReader implements DatagramReader {
     else this.#message(side, stream, timeUs);
   }
 
-  /** With the keys at hand, as the client's or the server's; else with those of the packet's own connection id. */
+  /** With the keys at hand; else with those of the packet's own connection id. */
   #open(version: QuicVersion): Uint8Array | undefined {
-    if (this.#keys?.version === version) {
-      const payload = this.#keys.openClient(HEADER) ?? this.#keys.openServer(HEADER);
-      if (payload !== undefined) return payload;
-    }
+    const payload = this.#openKnown(version);
+    if (payload !== undefined) return payload;
+    const { bytes, destinationIdAt, destinationIdEnd } = HEADER;
+    const keys = this.#makeKeys(version, bytes.slice(destinationIdAt, destinationIdEnd));
+    const first = keys?.openClient(HEADER);
+    if (first !== undefined) this.#keys = keys;
+    return first;
+  }
+
+  /** As the client's or the server's; where the server goes on in another version, its keys follow from the same connection id (RFC 9369, section 4.1). */
+  #openKnown(version: QuicVersion): Uint8Array | undefined {
+    const known = this.#keys;
+    if (known === undefined) return undefined;
+    const keys = known.version === version ? known : this.#makeKeys(version, known.destinationId);
+    const payload = keys?.openClient(HEADER) ?? keys?.openServer(HEADER);
+    if (payload !== undefined) this.#keys = keys;
+    return payload;
+  }
+
+  #makeKeys(version: QuicVersion, destinationId: Uint8Array): InitialKeys | undefined {
     if (this.#keysMade >= KEYS_MAX) {
       this.#counters.quicPacketsWithoutKeys++;
       return undefined;
     }
     this.#keysMade++;
-    const { bytes, destinationIdAt, destinationIdEnd } = HEADER;
-    const keys = new InitialKeys(version, bytes.slice(destinationIdAt, destinationIdEnd));
-    const payload = keys.openClient(HEADER);
-    if (payload !== undefined) this.#keys = keys;
-    return payload;
+    return new InitialKeys(version, destinationId);
   }
 
   /** The first message of a side, once it is whole. */
@@ -125,7 +146,16 @@ export class QuicReader implements DatagramReader {
     const end = MESSAGE_HEADER_BYTES + (uint32At(header, 0) & 0xffffff);
     if (stream.contiguousBytes < end) return;
     this.#hello[side === 0 ? 0 : 1] = true;
+    if (type === MESSAGE_CLIENT_HELLO) {
+      // the server didn't know the version: the client says all again in another
+      if (this.#hasClientHello) this.#dialogue = new TlsDialogue("QUIC", this.#sink);
+      this.#hasClientHello = true;
+    }
     this.#dialogue.message(side, type, stream.slice(MESSAGE_HEADER_BYTES, end), timeUs);
     stream.clear();
   }
+}
+
+function newStreams(): readonly [PieceBuffer, PieceBuffer] {
+  return [new PieceBuffer(CRYPTO_MAX_BYTES), new PieceBuffer(CRYPTO_MAX_BYTES)];
 }

@@ -21,11 +21,29 @@ const SERVER = {
   destinationId: Buffer.alloc(0),
 };
 
+/** RFC 9369, appendix A.1: for the same connection id. */
+const SERVER_2 = {
+  key: Buffer.from("82db637861d55e1d011f19ea71d5d2a7", "hex"),
+  iv: Buffer.from("dd13c276499c0249d3310652", "hex"),
+  hp: Buffer.from("edf6d05c83121201b436e16877593c3a", "hex"),
+  destinationId: Buffer.alloc(0),
+};
+
+/** A number of RFC 9000, section 15, that no server knows; it is laid out as version 1. */
+const FORCES_NEGOTIATION = [0x1a, 0x2a, 0x3a, 0x4a] as const;
+const VERSION_1 = [0, 0, 0, 1] as const;
+const VERSION_2 = [0x6b, 0x33, 0x43, 0xcf] as const;
+
 /** An Initial packet of version 1 (RFC 9000, section 17.2.2), protected as RFC 9001, section 5, says. */
-function seal(side: typeof CLIENT, packetNumber: number, frames: Uint8Array): Buffer {
+function seal(
+  side: typeof CLIENT,
+  packetNumber: number,
+  frames: Uint8Array,
+  version: readonly number[] = VERSION_1,
+): Buffer {
   const payload = Buffer.concat([frames, Buffer.alloc(Math.max(0, 40 - frames.length))]);
   const header = Buffer.concat([
-    Buffer.from([0xc0, 0, 0, 0, 1, side.destinationId.length]),
+    Buffer.from([version === VERSION_2 ? 0xd0 : 0xc0, ...version, side.destinationId.length]),
     side.destinationId,
     Buffer.from([0, 0]),
     varint(1 + payload.length + 16),
@@ -135,6 +153,29 @@ test("QuicReader: a damaged packet, another version and short headers say nothin
       [1, whole],
     ]).length,
     1,
+  );
+});
+
+test("QuicReader: after a version negotiation the second hello counts", () => {
+  const refused = hello(1, "00 0002 1302 0100".replaceAll(" ", ""));
+  const answer = seal(SERVER, 0, crypto(0, SERVER_HELLO));
+  assert.deepEqual(
+    read([
+      [1, seal(CLIENT, 0, crypto(0, refused), FORCES_NEGOTIATION)],
+      [1, seal(CLIENT, 0, crypto(0, CLIENT_HELLO))],
+      [0, answer],
+    ]).map(said),
+    [WHOLE],
+  );
+});
+
+test("QuicReader: a server that goes on in version 2", () => {
+  assert.deepEqual(
+    read([
+      [1, seal(CLIENT, 0, crypto(0, CLIENT_HELLO))],
+      [0, seal(SERVER_2, 0, crypto(0, SERVER_HELLO), VERSION_2)],
+    ]).map(said),
+    [WHOLE],
   );
 });
 
