@@ -18,8 +18,9 @@ sensor: setup ## dist/cepa-sensor
 cepa: setup ## dist/cepa
 	@node scripts/build.ts cepa
 
-image: sensor cepa ## dist/cepa-PROFILE.raw (PROFILE=qemu)
-	@dist/cepa image build --profile $(or $(PROFILE),qemu)
+image: sensor cepa ## dist/cepa-PROFILE.raw (PROFILE=qemu, KEYS=a folder of Secure Boot keys)
+	@[ -n "$(KEYS)" ] || [ -e .cache/secure-boot ] || dist/cepa image keys .cache/secure-boot --owner "Cepa development"
+	@dist/cepa image build --profile $(or $(PROFILE),qemu) --keys $(or $(KEYS),.cache/secure-boot)
 
 demo: image ## everything from nothing to a live sensor
 	@bash scripts/private-network.sh node scripts/demo.ts $(DEMO_ARGS)

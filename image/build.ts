@@ -4,6 +4,7 @@ import { readHostApt } from "./host-apt.ts";
 import { type ImageManifest, parsePackages } from "./manifest.ts";
 import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
+import { readSecureBootKeys } from "./secure-boot-keys.ts";
 import type { Step } from "./step.ts";
 import { ImageError, runSteps, type StepEvent } from "./step-runner.ts";
 
@@ -13,6 +14,8 @@ export interface BuildOptions {
   readonly paths: ImagePaths;
   /** Base URL of a Debian mirror; the host's own is looked up when undefined. */
   readonly mirrorUrl: string | undefined;
+  /** Folder of Secure Boot keys; unsigned without. */
+  readonly keysFolder: string | undefined;
   /** SOURCE_DATE_EPOCH, when given. */
   readonly epochS: number | undefined;
 }
@@ -88,6 +91,7 @@ async function readInputs(options: BuildOptions, ports: BuildPorts, signal: Abor
     paths,
     apt: await readHostApt(options.mirrorUrl, ports.exec, signal),
     epochS: options.epochS ?? (await readEpoch(workPathsOf(paths, profile).work, ports.clock)),
+    keys: options.keysFolder === undefined ? undefined : await readSecureBootKeys(options.keysFolder),
     definitions: {
       toolsPackages: await list("tools-packages"),
       rootPackages: await list("root-packages"),

@@ -1,6 +1,7 @@
 import { type AptSettings, planTree } from "./debian-tree.ts";
 import { planPartitions, renderPartition } from "./layout.ts";
 import type { ImageProfile } from "./profile.ts";
+import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
 import type { Action, Step } from "./step.ts";
 
 const TOOLS = "tools";
@@ -30,6 +31,8 @@ export interface ImageInputs {
   readonly apt: AptSettings;
   /** SOURCE_DATE_EPOCH: Unix seconds that date every file of the image. */
   readonly epochS: number;
+  /** What the boot loader and the kernel are signed with; unsigned without. */
+  readonly keys: SecureBootKeys | undefined;
   /** Lists of image/definitions, without comments. */
   readonly definitions: Definitions;
 }
@@ -205,23 +208,31 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
           "--output=/work/cepa.efi",
         ]),
         inShell("cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /work/"),
-        ...planSigning(["/work/cepa.efi", "/work/systemd-bootx64.efi"]),
       ],
     },
+    planSigning(inputs),
     {
       name: "disk",
       does: "make the disk",
-      after: ["system", "uki"],
+      after: ["system", "sign"],
       inputs: [],
       outputs: [esp, `${work}/repart`, disk],
       actions: [
         ...["EFI/BOOT", "EFI/systemd", "EFI/Linux", "loader"].map(
           (folder): Action => ({ kind: "makeFolder", path: `${esp}/${folder}` }),
         ),
-        copyFile(`${work}/systemd-bootx64.efi`, `${esp}/EFI/BOOT/BOOTX64.EFI`),
-        copyFile(`${work}/systemd-bootx64.efi`, `${esp}/EFI/systemd/systemd-bootx64.efi`),
-        copyFile(`${work}/cepa.efi`, `${esp}/EFI/Linux/cepa_${version}.efi`),
-        { kind: "write", path: `${esp}/loader/loader.conf`, text: "timeout 0\neditor no\nconsole-mode keep\n" },
+        copyFile(`${work}/signed/systemd-bootx64.efi`, `${esp}/EFI/BOOT/BOOTX64.EFI`),
+        copyFile(`${work}/signed/systemd-bootx64.efi`, `${esp}/EFI/systemd/systemd-bootx64.efi`),
+        copyFile(`${work}/signed/cepa.efi`, `${esp}/EFI/Linux/cepa_${version}.efi`),
+        { kind: "write", path: `${esp}/loader/loader.conf`, text: renderLoader(inputs) },
+        ...(inputs.keys === undefined
+          ? []
+          : [
+              { kind: "makeFolder", path: `${esp}/${ENROLMENT}` } as const,
+              ...SECURE_BOOT_KEYS.map((key) =>
+                copyFile(`${work}/signed/${key}.auth`, `${esp}/${ENROLMENT}/${key}.auth`),
+              ),
+            ]),
         inShell(`find /work/esp -exec touch -d @${inputs.epochS} {} +`),
         // Two UKIs must fit, the booted one and the next, with as much again for the FAT and the boot loader.
         {
@@ -265,9 +276,72 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
   ];
 }
 
-/** Secure Boot signatures of these PE files. No profile has a key to sign with yet, so none. */
-function planSigning(_files: readonly string[]): readonly Action[] {
-  return [];
+/**
+ * Signs what the firmware starts, and makes what enrols the keys in a box whose firmware is in setup mode: systemd-boot takes that from
+ * loader/keys (systemd-boot(7)). sbsign dates its signatures; all else is the same each time.
+ */
+function planSigning({ profile, paths, keys }: ImageInputs): Step {
+  const { work } = workPathsOf(paths, profile);
+  const step = { name: "sign", after: ["uki"], outputs: [`${work}/signed`] };
+  const folder: Action = { kind: "makeFolder", path: `${work}/signed` };
+  if (keys === undefined)
+    return {
+      ...step,
+      does: "leave the boot loader and the kernel unsigned",
+      inputs: [],
+      actions: [folder, ...SIGNED.map((name) => copyFile(`${work}/${name}`, `${work}/signed/${name}`))],
+    };
+  const certificates = SECURE_BOOT_KEYS.map((key) => `${keys.folder}/${key}.crt`);
+  return {
+    ...step,
+    does: "sign the boot loader and the kernel",
+    inputs: [...certificates, `${keys.folder}/owner.guid`],
+    actions: [
+      folder,
+      ...SIGNED.map((name) => withKeys(keys, signScript(name))),
+      ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, keys.ownerGuid))),
+    ],
+  };
+}
+
+/** Files of the work folder that the firmware starts. */
+const SIGNED = ["systemd-bootx64.efi", "cepa.efi"];
+/** Of the ESP: `auto` is what systemd-boot takes without being asked. */
+const ENROLMENT = "loader/keys/auto";
+
+function signScript(name: string): string {
+  return (
+    `sbsign --key /keys/db.key --cert /keys/db.crt --output /work/signed/${name} /work/${name} && ` +
+    `sbverify --cert /keys/db.crt /work/signed/${name}`
+  );
+}
+
+/** An update of the firmware's variable, signed with the key above it (UEFI 2.10, section 8.2.2); PK signs itself. */
+function enrolScript(key: SecureBootKey, ownerGuid: string): string {
+  const signer = key === "db" ? "KEK" : "PK";
+  const attributes = "NON_VOLATILE,BOOTSERVICE_ACCESS,RUNTIME_ACCESS,TIME_BASED_AUTHENTICATED_WRITE_ACCESS";
+  return [
+    "cd /work/signed",
+    `openssl x509 -in /keys/${key}.crt -outform DER -out ${key}.der`,
+    `sbsiglist --owner ${ownerGuid} --type x509 --output ${key}.esl ${key}.der`,
+    `sbvarsign --attr ${attributes} --key /keys/${signer}.key --cert /keys/${signer}.crt --output ${key}.auth ${key} ${key}.esl`,
+    `rm ${key}.der ${key}.esl`,
+  ].join("; ");
+}
+
+function withKeys({ folder }: SecureBootKeys, script: string): Action {
+  return { ...inTools("sh", ["-euc", script]), env: { CEPA_KEYS: folder } };
+}
+
+/** `secure-boot-enroll if-safe`: without asking in a virtual machine only; elsewhere a technician chooses it in the menu. */
+function renderLoader({ keys }: ImageInputs): string {
+  return [
+    "timeout 0",
+    "editor no",
+    "console-mode keep",
+    ...(keys === undefined ? [] : ["secure-boot-enroll if-safe"]),
+    "",
+  ].join("\n");
 }
 
 export function renderCommandLine(profile: ImageProfile, rootHash: string): string {
@@ -298,8 +372,12 @@ function renderOsRelease(inputs: ImageInputs): string {
   ].join("\n");
 }
 
+function inTools(program: string, args: readonly string[]) {
+  return { kind: "run", where: "tools", program, args } as const;
+}
+
 function runTool(program: string, args: readonly string[]): Action {
-  return { kind: "run", where: "tools", program, args };
+  return inTools(program, args);
 }
 
 function inShell(script: string): Action {

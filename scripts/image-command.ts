@@ -6,20 +6,31 @@ import { nodeExec } from "../core/node/exec.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
 import { withBuildLock } from "../image/build-lock.ts";
 import { findProfile, PROFILES } from "../image/profile.ts";
+import { makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError, type StepEvent } from "../image/step-runner.ts";
 
-const USAGE = `usage: cepa image build [--profile NAME] [--dry-run] [--json]
+const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--dry-run] [--json]
+       cepa image keys FOLDER [--owner NAME]
+
+build makes the disk image of a sensor.
 
   --profile NAME  ${PROFILES.map(({ name }) => name).join(", ")} (default: qemu)
+  --keys FOLDER   sign for Secure Boot with the keys there; without it nothing is signed
   --dry-run       print the steps and do nothing
   --json          print the manifest, or with --dry-run the plan, as JSON
+
+keys makes PK, KEK and db for Secure Boot in FOLDER, which must not be there or be empty. Boxes trust what db has signed: keep a copy
+where the images are built and one in a safe.
+
+  --owner NAME    whose keys they are, in the certificates (default: Cepa)
 
 CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is used. SOURCE_DATE_EPOCH dates the image.
 `;
 
 /** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  if (args[0] === "keys") return runKeysCommand(args.slice(1), signal);
   const options = readOptions(args);
   if (options === undefined) {
     process.stdout.write(USAGE);
@@ -43,6 +54,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
       version,
       paths: { project, cache: `${project}/.cache/image`, dist: `${project}/dist` },
       mirrorUrl: process.env.CEPA_MIRROR,
+      keysFolder: options.keys === undefined ? undefined : resolve(options.keys),
       epochS: readEpochS(process.env.SOURCE_DATE_EPOCH),
     };
     const ports = { exec: nodeExec, clock: nodeClock, report: reportStep };
@@ -73,14 +85,54 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
   } catch (error) {
     if (signal.aborted) throw error;
     process.stderr.write(`cepa image: ${error instanceof Error ? error.message : String(error)}\n`);
-    if (!(error instanceof ImageError) && error instanceof Error && error.stack !== undefined)
+    if (
+      !(error instanceof ImageError || error instanceof SecureBootKeysError) &&
+      error instanceof Error &&
+      error.stack !== undefined
+    )
       process.stderr.write(`${error.stack}\n`);
+    return 1;
+  }
+}
+
+async function runKeysCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  let folder: string | undefined;
+  let owner: string;
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { owner: { type: "string", default: "Cepa" }, help: { type: "boolean", short: "h", default: false } },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    if (positionals.length > 1) throw new Error("one folder, please");
+    folder = positionals[0];
+    owner = values.owner;
+  } catch (error) {
+    process.stderr.write(`cepa image keys: ${(error as Error).message}\n${USAGE}`);
+    return 2;
+  }
+  if (folder === undefined) {
+    process.stderr.write(`cepa image keys: which folder?\n${USAGE}`);
+    return 2;
+  }
+  try {
+    await makeSecureBootKeys(resolve(folder), owner, nodeExec, signal);
+    process.stdout.write(`${folder}: PK, KEK and db; build with --keys ${folder}\n`);
+    return 0;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    process.stderr.write(`cepa image keys: ${(error as Error).message}\n`);
     return 1;
   }
 }
 
 interface Options {
   readonly profile: string;
+  readonly keys: string | undefined;
   readonly dryRun: boolean;
   readonly json: boolean;
 }
@@ -95,11 +147,12 @@ function readOptions(args: readonly string[]): Options | string | undefined {
       args: rest,
       options: {
         profile: { type: "string", default: "qemu" },
+        keys: { type: "string" },
         "dry-run": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
     });
-    return { profile: values.profile, dryRun: values["dry-run"], json: values.json };
+    return { profile: values.profile, keys: values.keys, dryRun: values["dry-run"], json: values.json };
   } catch (error) {
     return `cepa image: ${(error as Error).message}`;
   }

@@ -13,6 +13,10 @@ export interface SensorVmOptions {
   /** For sockets, logs and the firmware's variables; made when it is not there. Short: a socket's path has 107 octets. */
   readonly folder: string;
   readonly discardWrites?: boolean;
+  /** Firmware that checks signatures once it has keys. By default one that doesn't. */
+  readonly secureBoot?: boolean;
+  /** The firmware's variables are those of the last start in this folder: keys that were enrolled stay. */
+  readonly keepVariables?: boolean;
   readonly memoryMib?: number;
   readonly cpus?: number;
   /** SPAN ports, 1 by default. */
@@ -33,6 +37,7 @@ export function spanMac(port: number): string {
 }
 
 const FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const SECURE_BOOT_FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 const POLL_MS = 200;
 
@@ -64,7 +69,7 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
   signal.throwIfAborted();
   const { folder } = options;
   await mkdir(folder, { recursive: true });
-  await copyFile(FIRMWARE_VARIABLES, `${folder}/firmware.vars`);
+  if (options.keepVariables !== true) await copyFile(FIRMWARE_VARIABLES, variablesFile(folder));
   await rm(consoleFile(folder), { force: true });
   const args = qemuArguments(options);
   const errors = await open(`${folder}/qemu.log`, "w");
@@ -152,6 +157,11 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
   }
 }
 
+/** The firmware's variables of the last start in this folder. */
+export function variablesFile(folder: string): string {
+  return `${folder}/firmware.vars`;
+}
+
 function qmpPath(folder: string): string {
   return `${folder}/qmp.sock`;
 }
@@ -178,7 +188,7 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
       "-cpu",
       "max",
       "-machine",
-      "q35",
+      options.secureBoot === true ? "q35,smm=on" : "q35",
       "-nodefaults",
       "-display",
       "none",
@@ -186,8 +196,13 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
       "std",
     ],
     ...["-m", String(options.memoryMib ?? 2048), "-smp", String(options.cpus ?? Math.min(2, availableParallelism()))],
-    ...["-drive", `if=pflash,format=raw,readonly=on,file=${FIRMWARE}`],
-    ...["-drive", `if=pflash,format=raw,file=${escapeComma(`${folder}/firmware.vars`)}`],
+    // Only the firmware itself, in system management mode, may write its variables.
+    ...(options.secureBoot === true ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : []),
+    ...[
+      "-drive",
+      `if=pflash,format=raw,readonly=on,file=${options.secureBoot === true ? SECURE_BOOT_FIRMWARE : FIRMWARE}`,
+    ],
+    ...["-drive", `if=pflash,format=raw,file=${escapeComma(variablesFile(folder))}`],
     ...["-device", "virtio-rng-pci,addr=0x11"],
     ...[
       "-drive",

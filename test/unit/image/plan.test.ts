@@ -16,6 +16,7 @@ const INPUTS: ImageInputs = {
     options: ['Acquire::Check-Date "false";'],
   },
   epochS: 1_700_000_000,
+  keys: undefined,
   definitions: { toolsPackages: ["erofs-utils"], rootPackages: ["systemd", "openvpn"], rootRemoved: ["var/*"] },
 };
 
@@ -29,7 +30,8 @@ test("planRoot, planDisk: steps in order, and what each follows", () => {
       ["initrd", ["tools", "root"]],
       ["system", ["root"]],
       ["uki", ["tools", "root", "initrd", "system"]],
-      ["disk", ["system", "uki"]],
+      ["sign", ["uki"]],
+      ["disk", ["system", "sign"]],
     ],
   );
   const known = new Set<string>();

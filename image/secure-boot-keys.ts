@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto";
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { Exec } from "../core/ports.ts";
+
+/** UEFI 2.10, section 32.3: the platform key signs the key exchange keys, those sign db, and a key in db signs what boots. */
+export const SECURE_BOOT_KEYS = ["PK", "KEK", "db"] as const;
+export type SecureBootKey = (typeof SECURE_BOOT_KEYS)[number];
+
+const GUID_FILE = "owner.guid";
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** They outlive the boxes; the firmware looks at no date. */
+const VALID_DAYS = 20 * 365;
+/** RSA-2048 with SHA-256 is what all firmware checks. */
+const ALGORITHM = ["-newkey", "rsa:2048", "-sha256", "-nodes"];
+
+export class SecureBootKeysError extends Error {
+  override readonly name = "SecureBootKeysError";
+  readonly code: "exists" | "incomplete";
+  constructor(code: "exists" | "incomplete", message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A folder of keys: NAME.key and NAME.crt (PEM) of each, and the GUID that owns them in the firmware's lists. */
+export interface SecureBootKeys {
+  readonly folder: string;
+  readonly ownerGuid: string;
+}
+
+/**
+ * Makes keys in `folder`, which is made, with certificates in the name of `owner`. All or nothing: a folder in which anything is stays
+ * as it is.
+ */
+export async function makeSecureBootKeys(
+  folder: string,
+  owner: string,
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<SecureBootKeys> {
+  const before = await readdir(folder).catch(() => []);
+  if (before.length > 0)
+    throw new SecureBootKeysError("exists", `${folder} is not empty: keys that boxes trust are never written over`);
+  const made = `${folder}.new`;
+  await rm(made, { recursive: true, force: true });
+  await mkdir(made, { recursive: true, mode: 0o700 });
+  for (const key of SECURE_BOOT_KEYS) {
+    const files = ["-keyout", `${made}/${key}.key`, "-out", `${made}/${key}.crt`];
+    const subject = `/CN=${owner.replaceAll(/[/\\]/g, "-")} ${key}`;
+    await exec(
+      "openssl",
+      ["req", "-x509", ...ALGORITHM, "-days", String(VALID_DAYS), "-subj", subject, ...files],
+      signal,
+    );
+    await chmod(`${made}/${key}.key`, 0o600);
+  }
+  const ownerGuid = randomUUID();
+  await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
+  await rm(folder, { recursive: true, force: true });
+  await rename(made, folder);
+  return { folder, ownerGuid };
+}
+
+export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys> {
+  const wanted = [...SECURE_BOOT_KEYS.flatMap((key) => [`${key}.key`, `${key}.crt`]), GUID_FILE];
+  const found = new Set(await readdir(folder).catch(() => []));
+  const missing = wanted.filter((name) => !found.has(name));
+  if (missing.length > 0)
+    throw new SecureBootKeysError(
+      "incomplete",
+      `${folder} has no ${missing.join(", ")}: \`cepa image keys ${folder}\` makes a set of keys`,
+    );
+  const ownerGuid = (await readFile(`${folder}/${GUID_FILE}`, "utf8")).trim();
+  if (!GUID.test(ownerGuid))
+    throw new SecureBootKeysError(
+      "incomplete",
+      `${folder}/${GUID_FILE}: expected a GUID, found ${JSON.stringify(ownerGuid)}`,
+    );
+  return { folder, ownerGuid };
+}

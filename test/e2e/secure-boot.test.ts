@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { copyFile, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { nodeExec } from "../../core/node/exec.ts";
+import { decodeGpt, GPT_BYTES } from "../../image/flash/gpt.ts";
+import { makeSecureBootKeys } from "../../image/secure-boot-keys.ts";
+import { type SensorVm, startSensorVm, variablesFile } from "../../scripts/rig/qemu.ts";
+
+/**
+ * The image that `make image` built, in an emulator whose firmware checks signatures: in setup mode it takes the keys that are on the
+ * disk, and from then on starts nothing that they have not signed.
+ */
+const PROJECT = join(import.meta.dirname, "../..");
+const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
+const TOOLS = join(PROJECT, ".cache/image/tools");
+const WORK = join(PROJECT, ".cache/image/qemu");
+const IN_TOOLS = join(PROJECT, "image/in-tools.sh");
+const DISK_BYTES = 4 * 1024 ** 3;
+
+/** Four times what is typical under emulation. */
+const BOOT_TIMEOUT_MS = 300_000;
+const TOOL_TIMEOUT_MS = 60_000;
+/** The console of a sensor that was not flashed for anybody. */
+const UP = /no identity|not certified|cepa-screen|Cepa/i;
+const REFUSED = /Security Violation|Access Denied|signature/i;
+
+const stop = new AbortController();
+const { signal } = stop;
+const folder = await mkdtemp(join(tmpdir(), "cepa-sb-"));
+let running: SensorVm | undefined;
+let isEnrolled = false;
+after(async () => {
+  stop.abort();
+  await running?.ended;
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function inTools(work: string, program: string, ...args: readonly string[]): Promise<string> {
+  const command = [IN_TOOLS, TOOLS, work, program, ...args];
+  return (await nodeExec("sh", command, AbortSignal.timeout(TOOL_TIMEOUT_MS))).stdout;
+}
+
+/** A disk of its own for one machine. */
+async function makeDisk(name: string): Promise<string> {
+  const disk = join(folder, `${name}.raw`);
+  await nodeExec("cp", ["--sparse=always", "--reflink=auto", IMAGE, disk], AbortSignal.timeout(TOOL_TIMEOUT_MS));
+  await truncate(disk, DISK_BYTES);
+  return disk;
+}
+
+async function espOffset(disk: string): Promise<number> {
+  const file = await open(disk, "r");
+  try {
+    const table = Buffer.alloc(GPT_BYTES);
+    await file.read(table, 0, GPT_BYTES, 0);
+    const partitions = decodeGpt(table);
+    assert.ok(partitions.ok);
+    const esp = partitions.value.find(({ label }) => label === "esp");
+    assert.ok(esp, "the disk has an ESP");
+    return esp.offsetBytes;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a file in place of the kernel on a disk. */
+async function replaceKernel(disk: string, kernel: string): Promise<void> {
+  const work = join(folder, "work");
+  await mkdir(work, { recursive: true });
+  await copyFile(kernel, join(work, "kernel.efi"));
+  const esp = `/work/disk@@${await espOffset(disk)}`;
+  await rm(join(work, "disk"), { force: true });
+  await nodeExec("ln", [disk, join(work, "disk")], signal);
+  const names = (await inTools(work, "mdir", "-b", "-i", esp, "::/EFI/Linux")).trim().split("\n");
+  assert.equal(names.length, 1);
+  await inTools(work, "mcopy", "-o", "-i", esp, "/work/kernel.efi", names[0] as string);
+}
+
+async function boot(disk: string, name: string, keepVariables: boolean): Promise<SensorVm> {
+  running = await startSensorVm({ disk, folder: join(folder, name), secureBoot: true, keepVariables }, signal);
+  return running;
+}
+
+async function variables(name: string): Promise<string> {
+  const work = join(folder, name);
+  const file = variablesFile(work).slice(work.length + 1);
+  return inTools(work, "virt-fw-vars", "--input", `/work/${file}`, "--print");
+}
+
+test("a firmware in setup mode takes the keys of the disk, and then starts what they have signed", {
+  timeout: 2 * BOOT_TIMEOUT_MS,
+}, async () => {
+  const vm = await boot(await makeDisk("good"), "good", false);
+  await vm.waitForConsole(UP, BOOT_TIMEOUT_MS, signal);
+  await vm.kill();
+  const enrolled = await variables("good");
+  isEnrolled = true;
+  for (const key of ["PK", "KEK", "db"]) assert.match(enrolled, new RegExp(`^${key} `, "m"));
+});
+
+/** One bit of the kernel's own code is another. */
+async function withOneBitChanged(): Promise<string> {
+  const bytes = await readFile(join(WORK, "signed/cepa.efi"));
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = (bytes[at] as number) ^ 1;
+  const changed = join(folder, "changed.efi");
+  await writeFile(changed, bytes);
+  return changed;
+}
+
+/** Signed with a key of the same name that the firmware has not got. */
+async function signedByAnother(): Promise<string> {
+  const work = join(folder, "other");
+  await mkdir(work);
+  await makeSecureBootKeys(join(work, "keys"), "Cepa development", nodeExec, signal);
+  await copyFile(join(WORK, "cepa.efi"), join(work, "cepa.efi"));
+  const key = ["--key", "/work/keys/db.key", "--cert", "/work/keys/db.crt"];
+  await inTools(work, "sbsign", ...key, "--output", "/work/signed.efi", "/work/cepa.efi");
+  return join(work, "signed.efi");
+}
+
+for (const [what, makeKernel] of [
+  ["with one bit changed", withOneBitChanged],
+  ["without a signature", async () => join(WORK, "cepa.efi")],
+  ["signed with another key", signedByAnother],
+] as const)
+  test(`a kernel ${what} is refused`, { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
+    assert.ok(isEnrolled, "the firmware has no keys: an earlier test failed");
+    const name = what.replaceAll(" ", "-");
+    const disk = await makeDisk(name);
+    await replaceKernel(disk, await makeKernel());
+    await mkdir(join(folder, name));
+    await copyFile(variablesFile(join(folder, "good")), variablesFile(join(folder, name)));
+    const vm = await boot(disk, name, true);
+    await vm.waitForConsole(REFUSED, BOOT_TIMEOUT_MS, signal);
+    assert.doesNotMatch(await vm.readConsole(), UP);
+    await vm.kill();
+  });
