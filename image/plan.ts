@@ -280,7 +280,7 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
  * Signs what the firmware starts, and makes what enrols the keys in a box whose firmware is in setup mode: systemd-boot takes that from
  * loader/keys (systemd-boot(7)). sbsign dates its signatures; all else is the same each time.
  */
-function planSigning({ profile, paths, keys }: ImageInputs): Step {
+function planSigning({ profile, paths, keys, epochS }: ImageInputs): Step {
   const { work } = workPathsOf(paths, profile);
   const step = { name: "sign", after: ["uki"], outputs: [`${work}/signed`] };
   const folder: Action = { kind: "makeFolder", path: `${work}/signed` };
@@ -299,7 +299,7 @@ function planSigning({ profile, paths, keys }: ImageInputs): Step {
     actions: [
       folder,
       ...SIGNED.map((name) => withKeys(keys, signScript(name))),
-      ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, keys.ownerGuid))),
+      ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, { keys, epochS }))),
     ],
   };
 }
@@ -316,16 +316,18 @@ function signScript(name: string): string {
   );
 }
 
-/** An update of the firmware's variable, signed with the key above it (UEFI 2.10, section 8.2.2); PK signs itself. */
-function enrolScript(key: SecureBootKey, ownerGuid: string): string {
+/**
+ * An update of the firmware's variable, signed with the key above it (UEFI 2.10, section 8.2.2); PK signs itself. It bears the
+ * image's date: the firmware takes none that is older than what it has.
+ */
+function enrolScript(key: SecureBootKey, { keys, epochS }: { keys: SecureBootKeys; epochS: number }): string {
   const signer = key === "db" ? "KEK" : "PK";
-  const attributes = "NON_VOLATILE,BOOTSERVICE_ACCESS,RUNTIME_ACCESS,TIME_BASED_AUTHENTICATED_WRITE_ACCESS";
+  const list = `/work/signed/${key}.esl`;
   return [
-    "cd /work/signed",
-    `openssl x509 -in /keys/${key}.crt -outform DER -out ${key}.der`,
-    `sbsiglist --owner ${ownerGuid} --type x509 --output ${key}.esl ${key}.der`,
-    `sbvarsign --attr ${attributes} --key /keys/${signer}.key --cert /keys/${signer}.crt --output ${key}.auth ${key} ${key}.esl`,
-    `rm ${key}.der ${key}.esl`,
+    `cert-to-efi-sig-list -g ${keys.ownerGuid} /keys/${key}.crt ${list}`,
+    `sign-efi-sig-list -g ${keys.ownerGuid} -t "$(date -u -d @${epochS} '+%Y-%m-%d %H:%M:%S')" ` +
+      `-k /keys/${signer}.key -c /keys/${signer}.crt ${key} ${list} /work/signed/${key}.auth`,
+    `rm ${list}`,
   ].join("; ");
 }
 
