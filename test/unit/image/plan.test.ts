@@ -108,3 +108,29 @@ test("parsePackages: of dpkg-query", () =>
     { name: "libc6", version: "2.41-12", installedBytes: 13_540_352 },
     { name: "systemd", version: "257.8-1~deb13u2", installedBytes: 10_182_656 },
   ]));
+
+test("planDisk: with keys all that the firmware starts is signed, and the disk can enrol them; without, neither", () => {
+  const keys = { folder: "/k", ownerGuid: "0b5a2bd5-6f0c-4a4e-8d5e-2f6b1a7c9d10" };
+  const render = (inputs: ImageInputs) =>
+    Object.fromEntries(
+      planDisk(inputs, ROOT_HASH).map(({ name, actions }) => [name, actions.map(renderAction).join("\n")]),
+    );
+  const signed = render({ ...INPUTS, keys });
+  for (const file of ["systemd-bootx64.efi", "cepa.efi"])
+    assert.match(signed.sign ?? "", new RegExp(`sbsign --key /keys/db.key .* /work/${file} && sbverify`));
+  for (const [key, signer] of [
+    ["PK", "PK"],
+    ["KEK", "PK"],
+    ["db", "KEK"],
+  ] as const) {
+    assert.match(signed.sign ?? "", new RegExp(`sign-efi-sig-list .*-k /keys/${signer}.key .* ${key} `));
+    assert.match(signed.disk ?? "", new RegExp(`copy .*/signed/${key}.auth to .*/esp/loader/keys/auto/${key}.auth`));
+  }
+  assert.ok(
+    !JSON.stringify(planDisk({ ...INPUTS, keys }, ROOT_HASH)).includes("/k/db.key"),
+    "no private key is copied",
+  );
+  const unsigned = render(INPUTS);
+  assert.doesNotMatch(`${unsigned.sign}${unsigned.disk}`, /sbsign|\.auth|keys/);
+  assert.match(unsigned.disk ?? "", /signed\/cepa\.efi to .*EFI\/Linux/);
+});
