@@ -26,7 +26,7 @@ const ENROLLED = /Secure Boot keys successfully enrolled/;
 /** What the initrd says first. */
 const UP = /Cepa: starting/;
 /** systemd-boot of what the firmware doesn't let it start. */
-const REFUSED = /Error (?:loading|preparing).*\.efi.*|Security Violation|Access Denied/i;
+const REFUSED = /Error loading .*cepa_.*\.efi: (?:Access denied|Security violation)/;
 
 const stop = new AbortController();
 const { signal } = stop;
