@@ -76,6 +76,7 @@ function renderFloods(runs: readonly FloodRun[]): string {
     "without sample",
     "datagrams given up",
     "no room for segments",
+    "no room for readers",
   ];
   const rows = runs.map(({ name, packets, anonBytes, cpuNsPerPacket, counters }) => {
     const count = (...fields: readonly string[]) =>
@@ -90,6 +91,7 @@ function renderFloods(runs: readonly FloodRun[]): string {
       count("samplesSkipped"),
       count("datagramsEvicted", "datagramsTimedOut"),
       count("segmentsNoRoom"),
+      count("readersNoRoom"),
     ];
   });
   return [renderMachine(readMachine()), "", ...renderRows([head, ...rows])].join("\n");

@@ -106,9 +106,13 @@ export function decodeFrame(packet: Packet, linkLayer: layers.Layer): void {
       packet.truncated = true;
       return;
     }
-    if (layer === layers.MALFORMED) break;
+    if (layer === layers.MALFORMED) {
+      packet.malformed = true;
+      return;
+    }
   }
   packet.malformed = true;
+  packet.tooDeepCount++;
 }
 
 /**

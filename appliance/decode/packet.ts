@@ -61,6 +61,9 @@ export class Packet {
   #restWireEnd = 0;
   #restVlan = -1;
 
+  /** Frames, of all that this packet was, with more headers than are walked. */
+  tooDeepCount = 0;
+
   /** Without one, fragments are taken as they come. */
   readonly defragmenter: Defragmenter | undefined;
 

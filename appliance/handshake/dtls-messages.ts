@@ -1,3 +1,4 @@
+import type { Allowance } from "../decode/reader-budget.ts";
 import { uint16At } from "./client-hello.ts";
 import type { DtlsCounters } from "./dtls-counters.ts";
 import { PieceBuffer } from "./piece-buffer.ts";
@@ -34,12 +35,14 @@ export class DtlsMessages {
   readonly #side: number;
   readonly #dialogue: TlsDialogue;
   readonly #counters: DtlsCounters;
+  readonly #allowance: Allowance;
   readonly #waiting = new Map<number, Message>();
   #next = UNKNOWN;
   #keptBytes = 0;
 
-  constructor(side: number, dialogue: TlsDialogue, counters: DtlsCounters) {
+  constructor(side: number, dialogue: TlsDialogue, counters: DtlsCounters, allowance: Allowance) {
     this.#side = side;
+    this.#allowance = allowance;
     this.#dialogue = dialogue;
     this.#counters = counters;
   }
@@ -84,7 +87,7 @@ export class DtlsMessages {
         return;
       }
       const kept = Math.min(lengthBytes, keptBytes(type));
-      message = { type, lengthBytes, keptBytes: kept, pieces: new PieceBuffer(kept) };
+      message = { type, lengthBytes, keptBytes: kept, pieces: new PieceBuffer(kept, this.#allowance) };
       this.#waiting.set(sequence, message);
     }
     if (message.type !== type || message.lengthBytes !== lengthBytes || message.keptBytes === 0) return;
@@ -116,6 +119,7 @@ export class DtlsMessages {
     if (this.#waiting.size === 0) this.#keptBytes = 0;
     const { type, pieces } = message;
     this.#dialogue.message(this.#side, type, pieces.slice(0, pieces.contiguousBytes), timeUs);
+    pieces.clear();
   }
 }
 

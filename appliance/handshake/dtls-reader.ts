@@ -1,3 +1,4 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { DatagramReader } from "../decode/stream-reader.ts";
 import { uint16At } from "./client-hello.ts";
 import { type DtlsCounters, zeroDtlsCounters } from "./dtls-counters.ts";
@@ -25,15 +26,20 @@ const LENGTH_AT = 11;
 export class DtlsReader implements DatagramReader {
   readonly #dialogue: TlsDialogue;
   readonly #counters: DtlsCounters;
+  readonly #allowance: Allowance;
   readonly #sides: readonly [DtlsMessages, DtlsMessages];
   readonly #encrypted: [boolean, boolean] = [false, false];
   #datagrams = 0;
   #timeUs = 0;
 
-  constructor(sink: HandshakeSink, counters: DtlsCounters = zeroDtlsCounters()) {
-    this.#dialogue = new TlsDialogue("DTLS", sink);
+  constructor(sink: HandshakeSink, counters: DtlsCounters = zeroDtlsCounters(), allowance: Allowance = ownAllowance()) {
+    this.#dialogue = new TlsDialogue("DTLS", sink, allowance);
     this.#counters = counters;
-    this.#sides = [new DtlsMessages(0, this.#dialogue, counters), new DtlsMessages(1, this.#dialogue, counters)];
+    this.#allowance = allowance;
+    this.#sides = [
+      new DtlsMessages(0, this.#dialogue, counters, allowance),
+      new DtlsMessages(1, this.#dialogue, counters, allowance),
+    ];
   }
 
   get done(): boolean {
@@ -63,6 +69,7 @@ export class DtlsReader implements DatagramReader {
   end(): void {
     for (const messages of this.#sides) messages.flush(this.#timeUs);
     this.#dialogue.finish();
+    this.#allowance.giveAll();
   }
 
   /** What `side` sends from here on is encrypted; what it sent before may still come. */

@@ -1,3 +1,4 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { DatagramReader } from "../decode/stream-reader.ts";
 import type { HandshakeSink } from "./handshake-facts.ts";
 import { type OpenVpnCounters, zeroOpenVpnCounters } from "./openvpn-counters.ts";
@@ -43,6 +44,7 @@ class Side {
 export class OpenVpnReader implements DatagramReader {
   readonly #sink: HandshakeSink;
   readonly #counters: OpenVpnCounters & TlsCounters;
+  readonly #allowance: Allowance;
   readonly #packet = new OpenVpnPacket();
   #tls: TlsReader;
   #sides: readonly [Side, Side] = [new Side(), new Side()];
@@ -52,10 +54,12 @@ export class OpenVpnReader implements DatagramReader {
   constructor(
     sink: HandshakeSink,
     counters: OpenVpnCounters & TlsCounters = { ...zeroOpenVpnCounters(), ...zeroTlsCounters() },
+    allowance: Allowance = ownAllowance(),
   ) {
+    this.#allowance = allowance;
     this.#sink = (facts) => sink({ ...facts, protocol: "OpenVPN" });
     this.#counters = counters;
-    this.#tls = new TlsReader(this.#sink, counters);
+    this.#tls = new TlsReader(this.#sink, counters, allowance);
   }
 
   get done(): boolean {
@@ -76,7 +80,8 @@ export class OpenVpnReader implements DatagramReader {
   }
 
   end(): void {
-    this.#tls.end();
+    this.#tls.end(); // with the allowance of both
+    for (const side of this.#sides) side.waiting.clear();
   }
 
   #giveUp(): void {
@@ -95,7 +100,7 @@ export class OpenVpnReader implements DatagramReader {
         return;
       }
       this.#tls.end();
-      this.#tls = new TlsReader(this.#sink, this.#counters);
+      this.#tls = new TlsReader(this.#sink, this.#counters, this.#allowance);
       this.#sides = [new Side(), new Side()];
       own = this.#sideOf(side);
     }
@@ -124,7 +129,8 @@ export class OpenVpnReader implements DatagramReader {
 
   #keep(own: Side, id: number, payload: Uint8Array): void {
     if (own.waiting.has(id)) return;
-    if (id - own.next > AHEAD_MAX || payload.length > WAITING_MAX_BYTES) this.#counters.openVpnMessagesDropped++;
+    if (id - own.next > AHEAD_MAX || payload.length > WAITING_MAX_BYTES || !this.#allowance.take(payload.length))
+      this.#counters.openVpnMessagesDropped++;
     else own.waiting.set(id, new Uint8Array(payload)); // a slice of a Buffer is no copy
   }
 
@@ -133,6 +139,7 @@ export class OpenVpnReader implements DatagramReader {
       const payload = own.waiting.get(own.next);
       if (payload === undefined || this.done) return;
       own.waiting.delete(own.next);
+      this.#allowance.give(payload.length);
       this.#give(side, own, payload, 0, payload.length, timeUs);
     }
   }

@@ -1,3 +1,4 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import type { OpenVpnReader } from "./openvpn-reader.ts";
 
@@ -22,10 +23,12 @@ class Side {
 /** OpenVPN over TCP. Where octets are lost it isn't known any more where a packet starts: the rest of that side is not read. */
 export class OpenVpnStreamReader implements StreamReader {
   readonly #reader: OpenVpnReader;
+  readonly #allowance: Allowance;
   readonly #sides: readonly [Side, Side] = [new Side(), new Side()];
 
-  constructor(reader: OpenVpnReader) {
+  constructor(reader: OpenVpnReader, allowance: Allowance = ownAllowance()) {
     this.#reader = reader;
+    this.#allowance = allowance;
   }
 
   get done(): boolean {
@@ -46,6 +49,7 @@ export class OpenVpnStreamReader implements StreamReader {
 
   end(): void {
     this.#reader.end();
+    this.#allowance.giveAll();
   }
 
   #take(side: number, own: Side, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
@@ -59,6 +63,7 @@ export class OpenVpnStreamReader implements StreamReader {
     else if (own.length <= KEPT_MAX_BYTES) this.#keep(own, bytes, from, end);
     own.come += end - from;
     if (own.come < own.length) return end;
+    this.#allowance.give(own.kept.length);
     if (own.kept.length > 0) this.#reader.datagram(side, own.kept, 0, own.length, timeUs);
     own.lengthBytes = 0;
     own.length = 0;
@@ -68,8 +73,8 @@ export class OpenVpnStreamReader implements StreamReader {
   }
 
   #keep(own: Side, bytes: Uint8Array, from: number, to: number): void {
-    if (own.kept.length === 0) own.kept = new Uint8Array(own.length);
-    own.kept.set(bytes.subarray(from, to), own.come);
+    if (own.come === 0 && this.#allowance.take(own.length)) own.kept = new Uint8Array(own.length);
+    if (own.kept.length > 0) own.kept.set(bytes.subarray(from, to), own.come);
   }
 }
 

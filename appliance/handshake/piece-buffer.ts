@@ -1,6 +1,9 @@
+import type { Allowance } from "../decode/reader-budget.ts";
+
 /** Pieces with holes between them. */
 const PIECES_MAX = 128;
 const FIRST_BYTES = 2048;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Puts pieces of one stream or message in order (CRYPTO frames of QUIC, RFC 9000, section 19.6; fragments of DTLS, RFC 9147,
@@ -9,12 +12,14 @@ const FIRST_BYTES = 2048;
  */
 export class PieceBuffer {
   readonly #maxBytes: number;
-  #bytes: Uint8Array = new Uint8Array(0);
+  readonly #allowance: Allowance;
+  #bytes: Uint8Array = NOTHING;
   /** Pieces that were seen, ascending, apart from each other: from and to, in turns. */
   #pieces: number[] = [];
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, allowance: Allowance) {
     this.#maxBytes = maxBytes;
+    this.#allowance = allowance;
   }
 
   /** Octets from the start without a hole. */
@@ -28,7 +33,8 @@ export class PieceBuffer {
   }
 
   clear(): void {
-    this.#bytes = new Uint8Array(0);
+    this.#allowance.give(this.#bytes.length);
+    this.#bytes = NOTHING;
     this.#pieces = [];
   }
 
@@ -54,7 +60,7 @@ export class PieceBuffer {
     let last = first; // behind them
     while (last < pieces.length && (pieces[last] as number) <= end) last += 2;
     if (last === first && pieces.length >= 2 * PIECES_MAX) return data.length;
-    this.#reserve(end);
+    if (!this.#reserve(end)) return data.length;
     let at = offsetBytes;
     for (let i = first; i < last; i += 2) {
       this.#copy(offsetBytes, data, at, pieces[i] as number);
@@ -71,12 +77,15 @@ export class PieceBuffer {
     if (to > from) this.#bytes.set(data.subarray(from - offsetBytes, to - offsetBytes), from);
   }
 
-  #reserve(sizeBytes: number): void {
-    if (sizeBytes <= this.#bytes.length) return;
+  #reserve(sizeBytes: number): boolean {
+    if (sizeBytes <= this.#bytes.length) return true;
     let grown = Math.max(FIRST_BYTES, this.#bytes.length);
     while (grown < sizeBytes) grown *= 2;
-    const bytes = new Uint8Array(Math.min(grown, this.#maxBytes));
+    grown = Math.min(grown, this.#maxBytes);
+    if (!this.#allowance.take(grown - this.#bytes.length)) return false;
+    const bytes = new Uint8Array(grown);
     bytes.set(this.#bytes);
     this.#bytes = bytes;
+    return true;
   }
 }

@@ -1,3 +1,4 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { DatagramReader } from "../decode/stream-reader.ts";
 import { readGoogleClientHello, readGoogleCrypto } from "./google-quic.ts";
 import { type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
@@ -32,7 +33,8 @@ export class QuicReader implements DatagramReader {
   readonly #sink: HandshakeSink;
   #dialogue: TlsDialogue;
   readonly #counters: QuicCounters;
-  #streams: readonly [PieceBuffer, PieceBuffer];
+  readonly #allowance: Allowance;
+  readonly #streams: readonly [PieceBuffer, PieceBuffer];
   #hello: [boolean, boolean] = [false, false];
   #hasClientHello = false;
   /** Of the last packet that was opened: the number of its version. */
@@ -42,11 +44,12 @@ export class QuicReader implements DatagramReader {
   #datagrams = 0;
   #isGoogles = false;
 
-  constructor(sink: HandshakeSink, counters: QuicCounters = zeroQuicCounters()) {
+  constructor(sink: HandshakeSink, counters: QuicCounters = zeroQuicCounters(), allowance: Allowance = ownAllowance()) {
     this.#sink = sink;
-    this.#dialogue = new TlsDialogue("QUIC", sink);
+    this.#dialogue = new TlsDialogue("QUIC", sink, allowance);
     this.#counters = counters;
-    this.#streams = newStreams();
+    this.#allowance = allowance;
+    this.#streams = [new PieceBuffer(CRYPTO_MAX_BYTES, allowance), new PieceBuffer(CRYPTO_MAX_BYTES, allowance)];
   }
 
   get done(): boolean {
@@ -74,6 +77,12 @@ export class QuicReader implements DatagramReader {
 
   end(): void {
     this.#dialogue.finish();
+    this.#clear();
+    this.#allowance.giveAll();
+  }
+
+  #clear(): void {
+    for (const stream of this.#streams) stream.clear();
   }
 
   /** Google's QUIC with its own handshake, of which only the client's first message is read. */
@@ -94,7 +103,7 @@ export class QuicReader implements DatagramReader {
     if (payload === undefined) return;
     if (this.#number !== number) {
       this.#number = number; // another version: both sides' streams begin again (RFC 9000, section 6.2)
-      this.#streams = newStreams();
+      this.#clear();
       this.#hello = [false, false];
     }
     const stream = this.#streams[side === 0 ? 0 : 1];
@@ -148,14 +157,10 @@ export class QuicReader implements DatagramReader {
     this.#hello[side === 0 ? 0 : 1] = true;
     if (type === MESSAGE_CLIENT_HELLO) {
       // the server didn't know the version: the client says all again in another
-      if (this.#hasClientHello) this.#dialogue = new TlsDialogue("QUIC", this.#sink);
+      if (this.#hasClientHello) this.#dialogue = new TlsDialogue("QUIC", this.#sink, this.#allowance);
       this.#hasClientHello = true;
     }
     this.#dialogue.message(side, type, stream.slice(MESSAGE_HEADER_BYTES, end), timeUs);
     stream.clear();
   }
-}
-
-function newStreams(): readonly [PieceBuffer, PieceBuffer] {
-  return [new PieceBuffer(CRYPTO_MAX_BYTES), new PieceBuffer(CRYPTO_MAX_BYTES)];
 }

@@ -1,4 +1,5 @@
 import { decodeLatin1 } from "../../core/latin1.ts";
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import { type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
 import { renderHassh } from "./hassh.ts";
@@ -25,19 +26,29 @@ class Side {
   searchedBytes = 0;
   /** Nothing more is wanted of it. */
   over = false;
+  readonly #allowance: Allowance;
 
-  append(bytes: Uint8Array, from: number, to: number): void {
+  constructor(allowance: Allowance) {
+    this.#allowance = allowance;
+  }
+
+  /** False when there is no room for them. */
+  append(bytes: Uint8Array, from: number, to: number): boolean {
     const wanted = Math.min(this.length + to - from, SIDE_MAX_BYTES);
     if (wanted > this.bytes.length) {
-      const larger = new Uint8Array(Math.min(SIDE_MAX_BYTES, 2 * wanted));
+      const size = Math.min(SIDE_MAX_BYTES, 2 * wanted);
+      if (!this.#allowance.take(size - this.bytes.length)) return false;
+      const larger = new Uint8Array(size);
       larger.set(this.bytes.subarray(0, this.length));
       this.bytes = larger;
     }
     this.bytes.set(bytes.subarray(from, from + wanted - this.length), this.length);
     this.length = wanted;
+    return true;
   }
 
   drop(): void {
+    this.#allowance.give(this.bytes.length);
     this.bytes = NOTHING;
     this.length = 0;
     this.over = true;
@@ -46,7 +57,7 @@ class Side {
 
 /** Reads the banners and the first KEXINIT of both sides of an SSH 2 session (RFC 4253, sections 4.2 and 7.1). */
 export class SshReader implements StreamReader {
-  readonly #sides = [new Side(), new Side()] as const;
+  readonly #sides: readonly [Side, Side];
   readonly #sink: HandshakeSink;
   readonly #clientSide: number;
   readonly #counters: SshCounters;
@@ -54,8 +65,14 @@ export class SshReader implements StreamReader {
   #done = false;
 
   /** The octets don't say who is the client: `clientSide` opened the session. */
-  constructor(sink: HandshakeSink, clientSide: number, counters: SshCounters = zeroSshCounters()) {
+  constructor(
+    sink: HandshakeSink,
+    clientSide: number,
+    counters: SshCounters = zeroSshCounters(),
+    allowance: Allowance = ownAllowance(),
+  ) {
     this.#sink = sink;
+    this.#sides = [new Side(allowance), new Side(allowance)];
     this.#counters = counters;
     this.#clientSide = clientSide;
   }
@@ -68,9 +85,9 @@ export class SshReader implements StreamReader {
     const own = this.#sides[side === 0 ? 0 : 1];
     if (this.#done || own.over) return;
     if (this.#timeUs === 0) this.#timeUs = timeUs;
-    own.append(bytes, from, to);
-    this.#read(own, side === this.#clientSide);
-    if (own.length === SIDE_MAX_BYTES) this.#giveUp(own);
+    const isKept = own.append(bytes, from, to);
+    if (isKept) this.#read(own, side === this.#clientSide);
+    if (!isKept || own.length === SIDE_MAX_BYTES) this.#giveUp(own);
     if (this.#sides[0].over && this.#sides[1].over) this.end();
   }
 
@@ -82,6 +99,7 @@ export class SshReader implements StreamReader {
   end(): void {
     if (this.#done) return;
     this.#done = true;
+    for (const side of this.#sides) side.drop();
     const client = this.#sides[this.#clientSide === 0 ? 0 : 1];
     const server = this.#sides[this.#clientSide === 0 ? 1 : 0];
     if (client.banner === null && server.banner === null) return;

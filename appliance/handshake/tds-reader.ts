@@ -1,3 +1,4 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import { uint16At } from "./client-hello.ts";
 import type { HandshakeSink } from "./handshake-facts.ts";
@@ -49,8 +50,8 @@ export class TdsReader implements StreamReader {
   readonly #sides: readonly [Side, Side] = [new Side(), new Side()];
   #packets = 0;
 
-  constructor(sink: HandshakeSink, counters: TlsCounters = zeroTlsCounters()) {
-    this.#tls = new TlsReader(sink, counters);
+  constructor(sink: HandshakeSink, counters: TlsCounters = zeroTlsCounters(), allowance: Allowance = ownAllowance()) {
+    this.#tls = new TlsReader(sink, counters, allowance);
     this.#counters = counters;
   }
 

@@ -1,3 +1,4 @@
+import type { Allowance } from "../decode/reader-budget.ts";
 import { knownCertificate } from "./certificate-memory.ts";
 import { type ClientHello, parseClientHello } from "./client-hello.ts";
 import { type HandshakeFacts, type HandshakeSink, UNSEEN } from "./handshake-facts.ts";
@@ -62,6 +63,7 @@ export function isHandshakeType(type: number): boolean {
 export class TlsDialogue {
   readonly #protocol: "TLS" | "DTLS" | "QUIC";
   readonly #sink: HandshakeSink;
+  readonly #allowance: Allowance;
   #clientSide = NO_SIDE;
   #timeUs = 0;
   #messages = 0;
@@ -75,9 +77,10 @@ export class TlsDialogue {
   readonly #encrypted: [boolean, boolean] = [false, false];
   #done = false;
 
-  constructor(protocol: "TLS" | "DTLS" | "QUIC", sink: HandshakeSink) {
+  constructor(protocol: "TLS" | "DTLS" | "QUIC", sink: HandshakeSink, allowance: Allowance) {
     this.#protocol = protocol;
     this.#sink = sink;
+    this.#allowance = allowance;
   }
 
   /** Nothing more can be learned; the sink has what there was. */
@@ -142,9 +145,10 @@ export class TlsDialogue {
   }
 
   #keepLeaf(side: number, body: Uint8Array): void {
-    if (body.length <= LEAF_AT) return; // a client without one sends an empty list
+    if (body.length <= LEAF_AT || this.#leaf[side] !== undefined) return; // a client without one sends an empty list
     const end = LEAF_AT + (((body[3] as number) << 16) | ((body[4] as number) << 8) | (body[5] as number));
-    if (end <= body.length) this.#leaf[side] ??= new Uint8Array(body.subarray(LEAF_AT, end)); // a slice of a Buffer is no copy
+    if (end <= body.length && this.#allowance.take(end - LEAF_AT))
+      this.#leaf[side] = new Uint8Array(body.subarray(LEAF_AT, end)); // a slice of a Buffer is no copy
   }
 
   #facts(): HandshakeFacts {

@@ -1,3 +1,4 @@
+import type { Allowance } from "../decode/reader-budget.ts";
 import type { TlsCounters } from "./tls-counters.ts";
 import { isHandshakeType, keptBytes, type TlsDialogue } from "./tls-dialogue.ts";
 
@@ -13,6 +14,7 @@ export class TlsMessages {
   readonly #side: number;
   readonly #dialogue: TlsDialogue;
   readonly #counters: TlsCounters;
+  readonly #allowance: Allowance;
   #headerBytes = 0;
   #type = 0;
   #length = 0;
@@ -23,8 +25,9 @@ export class TlsMessages {
   #kept = 0;
   #timeUs = 0;
 
-  constructor(side: number, dialogue: TlsDialogue, counters: TlsCounters) {
+  constructor(side: number, dialogue: TlsDialogue, counters: TlsCounters, allowance: Allowance) {
     this.#side = side;
+    this.#allowance = allowance;
     this.#dialogue = dialogue;
     this.#counters = counters;
   }
@@ -89,20 +92,29 @@ export class TlsMessages {
     const count = Math.min(to - from, this.#keep - this.#kept);
     if (count <= 0) return;
     const needed = this.#kept + count;
-    if (needed > this.#buffer.length) {
-      // grows with what has come, not with what a length says is to come
-      const larger = new Uint8Array(Math.min(this.#keep, Math.max(FIRST_BUFFER_BYTES, 2 * needed)));
-      larger.set(this.#buffer.subarray(0, this.#kept));
-      this.#buffer = larger;
+    if (needed > this.#buffer.length && !this.#grow(needed)) {
+      this.#keep = this.#kept;
+      return;
     }
     this.#buffer.set(bytes.subarray(from, from + count), this.#kept);
     this.#kept = needed;
+  }
+
+  /** Grows with what has come, not with what a length says is to come. */
+  #grow(needed: number): boolean {
+    const size = Math.min(this.#keep, Math.max(FIRST_BUFFER_BYTES, 2 * needed));
+    if (!this.#allowance.take(size - this.#buffer.length)) return false;
+    const larger = new Uint8Array(size);
+    larger.set(this.#buffer.subarray(0, this.#kept));
+    this.#buffer = larger;
+    return true;
   }
 
   /** After a gap nothing more is kept of a message. */
   #giveKept(): void {
     if (this.#headerBytes === HEADER_BYTES && (this.#kept > 0 || this.#remaining === 0))
       this.#dialogue.message(this.#side, this.#type, this.#buffer.subarray(0, this.#kept), this.#timeUs);
+    this.#allowance.give(this.#buffer.length);
     this.#buffer = EMPTY;
     this.#kept = 0;
     this.#keep = 0;

@@ -1,3 +1,4 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import type { HandshakeSink } from "./handshake-facts.ts";
 import { type TlsCounters, zeroTlsCounters } from "./tls-counters.ts";
@@ -17,11 +18,16 @@ export class TlsReader implements StreamReader {
   readonly #dialogue: TlsDialogue;
   readonly #sides: readonly [TlsRecords, TlsRecords];
   readonly #counters: TlsCounters;
+  readonly #allowance: Allowance;
 
-  constructor(sink: HandshakeSink, counters: TlsCounters = zeroTlsCounters()) {
-    this.#dialogue = new TlsDialogue("TLS", sink);
+  constructor(sink: HandshakeSink, counters: TlsCounters = zeroTlsCounters(), allowance: Allowance = ownAllowance()) {
+    this.#dialogue = new TlsDialogue("TLS", sink, allowance);
     this.#counters = counters;
-    this.#sides = [new TlsRecords(0, this.#dialogue, counters), new TlsRecords(1, this.#dialogue, counters)];
+    this.#allowance = allowance;
+    this.#sides = [
+      new TlsRecords(0, this.#dialogue, counters, allowance),
+      new TlsRecords(1, this.#dialogue, counters, allowance),
+    ];
   }
 
   get done(): boolean {
@@ -44,6 +50,7 @@ export class TlsReader implements StreamReader {
     this.#sides[0].flush();
     this.#sides[1].flush();
     this.#dialogue.finish();
+    this.#allowance.giveAll();
   }
 
   #giveUp(): void {

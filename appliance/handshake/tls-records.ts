@@ -1,3 +1,4 @@
+import type { Allowance } from "../decode/reader-budget.ts";
 import type { TlsCounters } from "./tls-counters.ts";
 import type { TlsDialogue } from "./tls-dialogue.ts";
 import { TlsMessages } from "./tls-messages.ts";
@@ -43,11 +44,11 @@ export class TlsRecords {
   #isSsl2 = false;
   #lostSegments = 0;
 
-  constructor(side: number, dialogue: TlsDialogue, counters: TlsCounters) {
+  constructor(side: number, dialogue: TlsDialogue, counters: TlsCounters, allowance: Allowance) {
     this.#side = side;
     this.#dialogue = dialogue;
     this.#counters = counters;
-    this.#messages = new TlsMessages(side, dialogue, counters);
+    this.#messages = new TlsMessages(side, dialogue, counters, allowance);
   }
 
   read(bytes: Uint8Array, from: number, to: number, timeUs: number): void {

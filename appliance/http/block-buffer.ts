@@ -1,3 +1,5 @@
+import type { Allowance } from "../decode/reader-budget.ts";
+
 const FIRST_BYTES = 512;
 const EMPTY = new Uint8Array(0);
 
@@ -8,15 +10,18 @@ export class BlockBuffer {
   /** More came than it takes. */
   isCut = false;
   readonly #maxBytes: number;
+  readonly #allowance: Allowance;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, allowance: Allowance) {
     this.#maxBytes = maxBytes;
+    this.#allowance = allowance;
   }
 
   append(bytes: Uint8Array, from: number, to: number): void {
-    const count = Math.min(to - from, this.#maxBytes - this.length);
+    let count = Math.min(to - from, this.#maxBytes - this.length);
+    if (this.length + count > this.bytes.length && !this.#grow(this.length + count))
+      count = this.bytes.length - this.length;
     if (count < to - from) this.isCut = true;
-    if (this.length + count > this.bytes.length) this.#grow(this.length + count);
     for (let i = 0; i < count; i++) this.bytes[this.length + i] = bytes[from + i] as number;
     this.length += count;
   }
@@ -27,16 +32,20 @@ export class BlockBuffer {
   }
 
   clear(): void {
+    this.#allowance.give(this.bytes.length);
     this.bytes = EMPTY;
     this.length = 0;
     this.isCut = false;
   }
 
-  #grow(length: number): void {
+  #grow(length: number): boolean {
     let size = Math.max(FIRST_BYTES, this.bytes.length);
     while (size < length) size *= 2;
-    const grown = new Uint8Array(Math.min(size, this.#maxBytes));
+    size = Math.min(size, this.#maxBytes);
+    if (!this.#allowance.take(size - this.bytes.length)) return false;
+    const grown = new Uint8Array(size);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    return true;
   }
 }

@@ -1,3 +1,5 @@
+import type { Allowance } from "../decode/reader-budget.ts";
+
 const LF = 0x0a;
 const CR = 0x0d;
 const FIRST_BYTES = 512;
@@ -10,23 +12,43 @@ export class HeadBuffer {
   lineEnd = 0;
   /** Behind the empty line; 0 while there is none. */
   end = 0;
+  /** It takes no more. */
+  isFull = false;
+  readonly #allowance: Allowance;
   #scanned = 0;
+
+  constructor(allowance: Allowance) {
+    this.#allowance = allowance;
+  }
 
   /** Takes what it has room for, up to `maxBytes` in all; looks for the end of the head. */
   append(bytes: Uint8Array, from: number, to: number, maxBytes: number): void {
-    const count = Math.min(to - from, maxBytes - this.length);
-    if (this.length + count > this.bytes.length) this.#grow(this.length + count, maxBytes);
+    let count = Math.min(to - from, maxBytes - this.length);
+    if (this.length + count > this.bytes.length && !this.#grow(this.length + count, maxBytes)) {
+      count = this.bytes.length - this.length;
+      this.isFull = true;
+    }
     for (let i = 0; i < count; i++) this.bytes[this.length + i] = bytes[from + i] as number;
     this.length += count;
+    this.isFull ||= this.length === maxBytes;
     this.#scan();
   }
 
-  #grow(length: number, maxBytes: number): void {
+  /** Nothing of it is wanted any more. */
+  release(): void {
+    this.#allowance.give(this.bytes.length);
+    this.bytes = EMPTY;
+  }
+
+  #grow(length: number, maxBytes: number): boolean {
     let size = Math.max(FIRST_BYTES, this.bytes.length);
     while (size < length) size *= 2;
-    const grown = new Uint8Array(Math.min(size, maxBytes));
+    size = Math.min(size, maxBytes);
+    if (!this.#allowance.take(size - this.bytes.length)) return false;
+    const grown = new Uint8Array(size);
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    return true;
   }
 
   #scan(): void {

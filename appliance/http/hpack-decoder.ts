@@ -1,4 +1,5 @@
 import { decodeLatin1 } from "../../core/latin1.ts";
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import { STATIC_TABLE } from "./hpack-static-table.ts";
 import type { HttpCounters } from "./http-transaction.ts";
 import { decodeHuffman } from "./huffman.ts";
@@ -26,6 +27,8 @@ const TABLE_FIRST_BYTES = 4096;
 export const TABLE_MAX_BYTES = 65536;
 /** RFC 7541, section 4.1. */
 const ENTRY_OVERHEAD_BYTES = 32;
+/** What an entry takes beside its text: the object, its place in the table, the text's own header. */
+const ENTRY_HELD_BYTES = 96;
 /** Octets of an integer after its first; more are an attack (RFC 7541, section 5.1). */
 const INTEGER_MAX_OCTETS = 4;
 
@@ -48,6 +51,7 @@ const SCRATCH = new Uint8Array(TARGET_MAX_BYTES);
  */
 export class HpackDecoder {
   readonly #counters: Pick<HttpCounters, "hpackTablesCut">;
+  readonly #allowance: Allowance;
   /** Entries of the dynamic table, the oldest first, from `#oldest` on. */
   #entries: Entry[] = [];
   #oldest = 0;
@@ -59,8 +63,9 @@ export class HpackDecoder {
   /** Of the text that was read last, whatever was kept of it. */
   #textBytes = 0;
 
-  constructor(counters: Pick<HttpCounters, "hpackTablesCut">) {
+  constructor(counters: Pick<HttpCounters, "hpackTablesCut">, allowance: Allowance = ownAllowance()) {
     this.#counters = counters;
+    this.#allowance = allowance;
   }
 
   /** Octets in the dynamic table, as RFC 7541, section 4.1, counts them. */
@@ -134,18 +139,29 @@ export class HpackDecoder {
     return true;
   }
 
-  /** RFC 7541, section 4.4: an entry that is larger than the table empties it. */
+  /**
+   * RFC 7541, section 4.4: an entry that is larger than the table empties it. One for which there is no room empties it too, so that
+   * the table always has the newest entries, without one missing among them.
+   */
   #add(entry: Entry): void {
     const sizeBytes = sizeOf(entry);
     this.#evict(Math.max(0, this.#capacityBytes - sizeBytes));
     if (sizeBytes > this.#capacityBytes) return;
+    if (!this.#allowance.take(heldBytes(entry))) {
+      this.forget();
+      return;
+    }
     this.#entries.push(entry);
     this.#tableBytes += sizeBytes;
   }
 
   /** Drops the oldest entries until the rest has `leftBytes` at most. */
   #evict(leftBytes: number): void {
-    while (this.#tableBytes > leftBytes) this.#tableBytes -= sizeOf(this.#entries[this.#oldest++] as Entry);
+    while (this.#tableBytes > leftBytes) {
+      const entry = this.#entries[this.#oldest++] as Entry;
+      this.#tableBytes -= sizeOf(entry);
+      this.#allowance.give(heldBytes(entry));
+    }
     if (2 * this.#oldest < this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#oldest);
     this.#oldest = 0;
@@ -195,6 +211,10 @@ function keptName(name: string): KeptName | undefined {
 
 function sizeOf({ nameBytes, valueBytes }: Entry): number {
   return nameBytes + valueBytes + ENTRY_OVERHEAD_BYTES;
+}
+
+function heldBytes({ value }: Entry): number {
+  return ENTRY_HELD_BYTES + (value?.length ?? 0);
 }
 
 function keep(block: HeaderBlock, { name, value }: Entry): void {

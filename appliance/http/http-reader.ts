@@ -1,9 +1,10 @@
 import { decodeLatin1 } from "../../core/latin1.ts";
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import { Body } from "./body.ts";
 import { HeadBuffer } from "./head-buffer.ts";
 import { HeaderFields } from "./header-fields.ts";
-import { type HttpCounters, type HttpSink, zeroHttpCounters } from "./http-transaction.ts";
+import { type HttpCounters, type HttpSink, waitingBytes, zeroHttpCounters } from "./http-transaction.ts";
 import { startsPreface } from "./http2-frame.ts";
 import { Http2Reader } from "./http2-reader.ts";
 import {
@@ -47,7 +48,7 @@ interface PendingRequest {
 }
 
 /** Most heads come whole, and most requests have no body: what neither changes is shared. */
-const NO_HEAD = new HeadBuffer();
+const NO_HEAD = new HeadBuffer(ownAllowance());
 const NO_BODY = new Body();
 
 class Side {
@@ -56,8 +57,8 @@ class Side {
   body = NO_BODY;
   /** When the first octet of the head came. */
   headTimeUs = 0;
-  /** Without a response so far, the oldest first. */
-  readonly pending: PendingRequest[] = [];
+  /** Without a response so far, the oldest first; undefined: reported already, since there was no room for it. */
+  readonly pending: (PendingRequest | undefined)[] = [];
 }
 
 /** Whoever reads a head needs it for that long only. */
@@ -72,6 +73,7 @@ export class HttpReader implements StreamReader {
   readonly #sides = [new Side(), new Side()] as const;
   readonly #sink: HttpSink;
   readonly #counters: HttpCounters;
+  readonly #allowance: Allowance;
   readonly #tunnel: (() => StreamReader | undefined) | undefined;
   /** Reads what follows CONNECT, or the change to HTTP/2. */
   #inner: StreamReader | undefined;
@@ -80,9 +82,15 @@ export class HttpReader implements StreamReader {
   #ambiguous = false;
 
   /** `tunnel` makes what reads the octets that follow a CONNECT. */
-  constructor(sink: HttpSink, counters: HttpCounters = zeroHttpCounters(), tunnel?: () => StreamReader | undefined) {
+  constructor(
+    sink: HttpSink,
+    counters: HttpCounters = zeroHttpCounters(),
+    allowance: Allowance = ownAllowance(),
+    tunnel?: () => StreamReader | undefined,
+  ) {
     this.#sink = sink;
     this.#counters = counters;
+    this.#allowance = allowance;
     this.#tunnel = tunnel;
   }
 
@@ -106,6 +114,7 @@ export class HttpReader implements StreamReader {
       this.#flush(side);
     }
     this.#inner?.end();
+    this.#allowance.giveAll();
     this.#done = true;
   }
 
@@ -184,25 +193,42 @@ export class HttpReader implements StreamReader {
 
   /** Octets of a head that comes in parts. */
   #head(side: number, own: Side, bytes: Uint8Array, from: number, to: number): number {
-    if (own.head === NO_HEAD) own.head = new HeadBuffer();
+    if (own.head === NO_HEAD) own.head = new HeadBuffer(this.#allowance);
     const { head } = own;
     const before = head.length;
     head.append(bytes, from, to, HEAD_MAX_BYTES);
-    const isFull = head.length === HEAD_MAX_BYTES && head.end === 0;
+    const isFull = head.isFull && head.end === 0;
     if (head.end === 0 && !isFull && (head.lineEnd === 0 || before >= head.lineEnd)) return to;
     if (isFull) this.#counters.httpHeadsCut++;
+    own.place = "start";
+    if (head.length === 0) {
+      const end = this.#message(side, own, bytes, from, to, true); // there is no room for what comes after it
+      return this.#inner === undefined ? this.#loseHead(own, to) : end;
+    }
     const part = head.bytes;
     const length = head.end > 0 ? head.end : head.length;
-    own.place = "start";
     const end = this.#message(side, own, part, 0, length, isFull);
     if (end < 0) {
       own.place = "head";
       return to;
     }
     if (end < before) this.#inner?.data(side, part, end, before, own.headTimeUs);
+    if (isFull && this.#inner === undefined) return this.#loseHead(own, to);
+    this.#dropHead(own);
+    const place: Place = own.place as Place; // #message may have changed it
+    return place === "lost" ? to : from + Math.max(0, end - before);
+  }
+
+  /** Nobody knows where the next message starts. */
+  #loseHead(own: Side, to: number): number {
+    this.#dropHead(own);
+    own.place = "lost";
+    return to;
+  }
+
+  #dropHead(own: Side): void {
+    own.head.release();
     own.head = NO_HEAD;
-    if (isFull && this.#inner === undefined) own.place = "lost";
-    return own.place === "lost" ? to : from + Math.max(0, end - before);
   }
 
   /**
@@ -231,7 +257,9 @@ export class HttpReader implements StreamReader {
   }
 
   #remember(own: Side, side: number, pending: PendingRequest): void {
-    own.pending.push(pending);
+    const isKept = this.#allowance.take(waitingBytes(pending.request));
+    own.pending.push(isKept ? pending : undefined);
+    if (!isKept) this.#give(side, pending, null);
     if (own.pending.length <= PENDING_MAX) return;
     this.#counters.httpPendingDropped++;
     this.#report(side, own.pending.shift(), null);
@@ -341,7 +369,7 @@ export class HttpReader implements StreamReader {
       this.#response(side, own, statusAt(head.bytes, 0, head.length));
       own.place = "lost";
     }
-    own.head = NO_HEAD;
+    this.#dropHead(own);
   }
 
   #flush(side: number): void {
@@ -352,6 +380,11 @@ export class HttpReader implements StreamReader {
 
   #report(side: number, pending: PendingRequest | undefined, status: number | null): void {
     if (pending === undefined) return;
+    this.#allowance.give(waitingBytes(pending.request));
+    this.#give(side, pending, status);
+  }
+
+  #give(side: number, pending: PendingRequest, status: number | null): void {
     const { method, uri, version, host, userAgent, referer } = pending.request;
     this.#sink({
       method,
@@ -382,7 +415,7 @@ export class HttpReader implements StreamReader {
     this.#flush(0);
     this.#flush(1);
     const open = isUpgrade ? { ...upgraded.request, side: client, timeUs: upgraded.timeUs } : undefined;
-    this.#inner = new Http2Reader(this.#sink, this.#counters, open);
+    this.#inner = new Http2Reader(this.#sink, this.#counters, this.#allowance, open);
     return offset;
   }
 

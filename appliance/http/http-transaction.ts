@@ -8,6 +8,19 @@ export interface HttpTransaction extends Omit<HttpRequest, "endOffset"> {
   readonly status: number | null;
 }
 
+/** What a request takes beside its texts. */
+const REQUEST_BYTES = 256;
+
+/** Characters of its texts. */
+export function textBytes({ method, uri, host, userAgent, referer }: Omit<HttpRequest, "endOffset">): number {
+  return method.length + uri.length + (host?.length ?? 0) + (userAgent?.length ?? 0) + (referer?.length ?? 0);
+}
+
+/** Octets that a request takes while it waits for its response. */
+export function waitingBytes(request: Omit<HttpRequest, "endOffset">): number {
+  return REQUEST_BYTES + textBytes(request);
+}
+
 export type HttpSink = (transaction: HttpTransaction) => void;
 
 /** What the limits of the readers dropped; one object for all of them. */

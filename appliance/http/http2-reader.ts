@@ -1,7 +1,8 @@
+import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
 import { BlockBuffer } from "./block-buffer.ts";
 import { type HeaderBlock, HpackDecoder } from "./hpack-decoder.ts";
-import type { HttpCounters, HttpSink, HttpTransaction } from "./http-transaction.ts";
+import { type HttpCounters, type HttpSink, type HttpTransaction, textBytes, waitingBytes } from "./http-transaction.ts";
 import {
   blockOffset,
   CONTINUATION,
@@ -58,11 +59,12 @@ class Side {
   blockType = 0;
   blockOffset = 0;
   blockTimeUs = 0;
-  readonly block = new BlockBuffer(BLOCK_MAX_BYTES);
+  readonly block: BlockBuffer;
   readonly hpack: HpackDecoder;
 
-  constructor(counters: HttpCounters) {
-    this.hpack = new HpackDecoder(counters);
+  constructor(counters: HttpCounters, allowance: Allowance) {
+    this.block = new BlockBuffer(BLOCK_MAX_BYTES, allowance);
+    this.hpack = new HpackDecoder(counters, allowance);
   }
 }
 
@@ -77,15 +79,17 @@ export class Http2Reader implements StreamReader {
   readonly #sides: readonly [Side, Side];
   readonly #sink: HttpSink;
   readonly #counters: HttpCounters;
+  readonly #allowance: Allowance;
   /** By stream, the oldest first. */
   readonly #open = new Map<number, OpenRequest>();
   #openBytes = 0;
 
   /** `upgraded` is the request of HTTP/1.1 that is answered on stream 1 (RFC 7540, section 3.2). */
-  constructor(sink: HttpSink, counters: HttpCounters, upgraded?: OpenRequest) {
+  constructor(sink: HttpSink, counters: HttpCounters, allowance: Allowance = ownAllowance(), upgraded?: OpenRequest) {
     this.#sink = sink;
     this.#counters = counters;
-    this.#sides = [new Side(counters), new Side(counters)];
+    this.#allowance = allowance;
+    this.#sides = [new Side(counters, allowance), new Side(counters, allowance)];
     if (upgraded !== undefined) this.#wait(1, upgraded);
   }
 
@@ -120,6 +124,7 @@ export class Http2Reader implements StreamReader {
 
   end(): void {
     for (const id of this.#open.keys()) this.#report(id, null);
+    this.#allowance.giveAll();
   }
 
   /** An octet of the preface; a server has none. */
@@ -226,9 +231,13 @@ export class Http2Reader implements StreamReader {
     });
   }
 
-  /** Opens a stream, in place of what is open under its number; gives the oldest up when there are too many. */
+  /** Opens a stream, in place of what is open under its number; gives the oldest up when there are too many, or it when no room is left. */
   #wait(streamId: number, request: OpenRequest): void {
     this.#report(streamId, null);
+    if (!this.#allowance.take(waitingBytes(request))) {
+      this.#sink({ ...request, status: null });
+      return;
+    }
     this.#open.set(streamId, request);
     this.#openBytes += textBytes(request);
     for (const oldest of this.#open.keys()) {
@@ -248,6 +257,7 @@ export class Http2Reader implements StreamReader {
     if (request === undefined) return;
     this.#open.delete(streamId);
     this.#openBytes -= textBytes(request);
+    this.#allowance.give(waitingBytes(request));
     this.#sink({ ...request, status });
   }
 
@@ -261,10 +271,6 @@ export class Http2Reader implements StreamReader {
     own.isFirstFrame = false;
     own.place = "lost";
   }
-}
-
-function textBytes({ method, uri, host, userAgent, referer }: OpenRequest): number {
-  return method.length + uri.length + (host?.length ?? 0) + (userAgent?.length ?? 0) + (referer?.length ?? 0);
 }
 
 /** Offset behind what belongs to the payload. */

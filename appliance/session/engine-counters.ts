@@ -1,4 +1,5 @@
 import type { DefragmenterCounters } from "../decode/defragmenter.ts";
+import type { BudgetCounters } from "../decode/reader-budget.ts";
 import type { DtlsCounters } from "../handshake/dtls-counters.ts";
 import type { OpenVpnCounters } from "../handshake/openvpn-counters.ts";
 import type { QuicCounters } from "../handshake/quic-counters.ts";
@@ -8,7 +9,8 @@ import type { HttpCounters } from "../http/http-transaction.ts";
 
 /** Counted from the start; every limit has its counter. Those who count are given this one object. */
 export interface EngineCounters
-  extends DefragmenterCounters,
+  extends BudgetCounters,
+    DefragmenterCounters,
     DtlsCounters,
     HttpCounters,
     OpenVpnCounters,
@@ -22,6 +24,8 @@ export interface EngineCounters
   truncated: number;
   /** A header that contradicts itself. */
   malformed: number;
+  /** Of those, the ones with more headers than are walked. */
+  layersTooDeep: number;
   /** No IP packet inside (ARP, LLDP, ...). */
   notIp: number;
   /** Link type that is not known here. */
@@ -59,6 +63,7 @@ export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = 
   bytes: "alike",
   truncated: "alike",
   malformed: "alike",
+  layersTooDeep: "alike",
   notIp: "alike",
   unknownLinkType: "alike",
   fragments: "alike",
@@ -75,6 +80,8 @@ export const COUNTED: Readonly<Record<keyof EngineCounters, "alike" | "own">> = 
   sessionsEvicted: "own",
   samplesSkipped: "own",
   rawWindowsSkipped: "own",
+  readerBytes: "own",
+  readersNoRoom: "own",
   httpRequests: "own",
   httpPendingDropped: "own",
   httpHeadsCut: "own",

@@ -151,7 +151,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     this.#table = new SessionTable(maxSessions, options.seed);
     const { heldDirectionBytes: directionBytes, heldBytes: totalBytes } = config.session;
     this.#streams = new TcpStreams(this.#table, { directionBytes, totalBytes }, this, this.counters);
-    this.#readers = new SessionReaders(maxSessions + 1, this, this.counters);
+    this.#readers = new SessionReaders(maxSessions + 1, config.session.readerBytes, this, this.counters);
     this.#sampler = new Sampler(config.entropy, maxSessions + 1);
     const profiles = config.profiles ?? SHIPPED_PROFILES;
     this.#profiles = PROTOCOLS.map((known) => profiles.find(({ protocol }) => protocol === known?.name));
@@ -274,7 +274,10 @@ export class Engine implements StreamTarget, ReadersTarget {
   #takePacket(): void {
     const packet = this.#packet;
     if (packet.truncated) this.counters.truncated++;
-    if (packet.malformed) this.counters.malformed++;
+    if (packet.malformed) {
+      this.counters.malformed++;
+      this.counters.layersTooDeep = packet.tooDeepCount;
+    }
     if (packet.ipVersion === 0) this.counters.notIp++;
     else if (!packet.waitsForFragments) this.#track();
   }

@@ -1,4 +1,5 @@
 import { behindProxyHeader } from "../decode/proxy-header.ts";
+import { Allowance, type BudgetCounters, ReaderBudget } from "../decode/reader-budget.ts";
 import type { DatagramReader, StreamReader } from "../decode/stream-reader.ts";
 import { PROTOCOL_OPENVPN, PROTOCOL_QUIC } from "../entropy/recognise-protocol.ts";
 import type { DtlsCounters } from "../handshake/dtls-counters.ts";
@@ -31,7 +32,13 @@ export interface ReadersTarget {
   openerOf(row: number): number;
 }
 
-export type ReadersCounters = DtlsCounters & HttpCounters & OpenVpnCounters & QuicCounters & SshCounters & TlsCounters;
+export type ReadersCounters = BudgetCounters &
+  DtlsCounters &
+  HttpCounters &
+  OpenVpnCounters &
+  QuicCounters &
+  SshCounters &
+  TlsCounters;
 
 /** TLS, ChangeCipherSpec to application data: RFC 8446, section 5.1. */
 const TLS_RECORD_LEAST = 20;
@@ -46,6 +53,7 @@ const LETTER_S = 0x53;
 export class SessionReaders {
   readonly #target: ReadersTarget;
   readonly #counters: ReadersCounters;
+  readonly #budget: ReaderBudget;
   readonly #readers: (StreamReader | undefined)[];
   readonly #datagramReaders: (DatagramReader | undefined)[];
   /** Rows whose reader has come to its end. */
@@ -54,9 +62,11 @@ export class SessionReaders {
   readonly #passing: Int32Array;
   readonly #left: Int32Array;
 
-  constructor(rows: number, target: ReadersTarget, counters: ReadersCounters) {
+  /** All readers together keep at most `maxBytes` of what isn't whole yet, or is needed later. */
+  constructor(rows: number, maxBytes: number, target: ReadersTarget, counters: ReadersCounters) {
     this.#target = target;
     this.#counters = counters;
+    this.#budget = new ReaderBudget(maxBytes, counters);
     this.#readers = new Array(rows).fill(undefined);
     this.#datagramReaders = new Array(rows).fill(undefined);
     this.#isRead = new Uint8Array(rows);
@@ -124,6 +134,7 @@ export class SessionReaders {
     this.#datagramReaders[row] = reader;
     reader.datagram(side, bytes, from, to, timeUs);
     if (!reader.done) return;
+    reader.end();
     this.#datagramReaders[row] = undefined;
     this.#isRead[row] = 1;
   }
@@ -161,21 +172,24 @@ export class SessionReaders {
   }
 
   #choose(row: number, bytes: Uint8Array, from: number, to: number): StreamReader | undefined {
-    if (startsTls(bytes, from, to)) return new TlsReader((facts) => this.#target.handshake(row, facts), this.#counters);
+    const handshake = (facts: HandshakeFacts) => this.#target.handshake(row, facts);
+    const http = (transaction: HttpTransaction) => this.#target.http(row, transaction);
+    const counters = this.#counters;
+    if (startsTls(bytes, from, to)) return new TlsReader(handshake, counters, this.#allowance());
     if (startsSsh(bytes, from, to))
-      return new SshReader((facts) => this.#target.handshake(row, facts), this.#target.openerOf(row), this.#counters);
+      return new SshReader(handshake, this.#target.openerOf(row), counters, this.#allowance());
     if (startsHttp(bytes, from, to))
       return new HttpReader(
-        (transaction) => this.#target.http(row, transaction),
-        this.#counters,
+        http,
+        counters,
+        this.#allowance(),
         () => new TunnelReader((b, f, t) => this.#choose(row, b, f, t)),
       );
-    if (startsHttp2(bytes, from, to))
-      return new Http2Reader((transaction) => this.#target.http(row, transaction), this.#counters);
-    if (startsTds(bytes, from, to)) return new TdsReader((facts) => this.#target.handshake(row, facts), this.#counters);
-    if (startsOpenVpnStream(bytes, from, to))
-      return new OpenVpnStreamReader(new OpenVpnReader((facts) => this.#target.handshake(row, facts), this.#counters));
-    return undefined;
+    if (startsHttp2(bytes, from, to)) return new Http2Reader(http, counters, this.#allowance());
+    if (startsTds(bytes, from, to)) return new TdsReader(handshake, counters, this.#allowance());
+    if (!startsOpenVpnStream(bytes, from, to)) return undefined;
+    const allowance = this.#allowance();
+    return new OpenVpnStreamReader(new OpenVpnReader(handshake, counters, allowance), allowance);
   }
 
   #chooseForDatagrams(
@@ -186,9 +200,13 @@ export class SessionReaders {
     to: number,
   ): DatagramReader | undefined {
     const sink = (facts: HandshakeFacts) => this.#target.handshake(row, facts);
-    if (protocol === PROTOCOL_QUIC) return new QuicReader(sink, this.#counters);
-    if (protocol === PROTOCOL_OPENVPN) return new OpenVpnReader(sink, this.#counters);
-    return startsDtlsHandshake(bytes, from, to) ? new DtlsReader(sink, this.#counters) : undefined;
+    if (protocol === PROTOCOL_QUIC) return new QuicReader(sink, this.#counters, this.#allowance());
+    if (protocol === PROTOCOL_OPENVPN) return new OpenVpnReader(sink, this.#counters, this.#allowance());
+    return startsDtlsHandshake(bytes, from, to) ? new DtlsReader(sink, this.#counters, this.#allowance()) : undefined;
+  }
+
+  #allowance(): Allowance {
+    return new Allowance(this.#budget);
   }
 }
 

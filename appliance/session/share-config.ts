@@ -5,13 +5,14 @@ const MARGIN_DEVIATIONS = 4;
 
 /** Settings of each of `count` engines that share the sessions: together they take about the memory that one would. */
 export function shareConfig(config: EngineConfig, count: number): EngineConfig {
-  const { maxSessions, heldBytes, heldDirectionBytes } = config.session;
+  const { maxSessions, heldBytes, heldDirectionBytes, readerBytes } = config.session;
   return {
     ...config,
     session: {
       ...config.session,
       maxSessions: shareOfSessions(maxSessions, count),
       heldBytes: Math.max(Math.ceil(heldBytes / count), heldDirectionBytes),
+      readerBytes: Math.ceil(readerBytes / count),
     },
     entropy: { ...config.entropy, rawWindowsBytes: Math.ceil(config.entropy.rawWindowsBytes / count) },
   };

@@ -23,6 +23,8 @@ export interface SensorConfig {
     /** Segments that wait for the ones in front of them, of one direction and of all. */
     readonly heldDirectionBytes: number;
     readonly heldBytes: number;
+    /** What readers of requests and handshakes keep of all sessions until it is whole, or its answer comes. */
+    readonly readerBytes: number;
     /** Threads that share the sessions, live; 0: one for each core but one, at most 4. Each has its rings. */
     readonly workers: number;
   };
@@ -76,6 +78,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     activeMs: MINUTE_MS,
     heldDirectionBytes: MIB,
     heldBytes: 16 * MIB,
+    readerBytes: 64 * MIB,
     workers: 0,
   },
   // past the part of a handshake that is in clear: with an offset of 256 the padding of a TLS ClientHello is in the sample
@@ -112,6 +115,7 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "session.activeMs": [SECOND_MS, DAY_MS],
   "session.heldDirectionBytes": [4096, 64 * MIB],
   "session.heldBytes": [65_536, 1024 * MIB],
+  "session.readerBytes": [65_536, 1024 * MIB],
   "session.workers": [0, 16],
   "entropy.sampleBytes": [64, 65_536],
   "entropy.offsetBytes": [0, 65_536],

@@ -26,6 +26,11 @@ const PCAP_HEADER = Buffer.from("d4c3b2a1020004000000000000000000ffff00006500000
 const SEGMENTS_A_SESSION = 100;
 const SEGMENT_BYTES = 1400;
 const DATAGRAM_BYTES = 100;
+/** Packets of a session that fills a table of HPACK, with 280 entries each. */
+const TABLE_PACKETS = 9;
+/** Of one that stops just before 32 KiB of a head, or in the midst of a Certificate message. */
+const HEAD_PACKETS = 23;
+const CERTIFICATE_PACKETS = 24;
 const FRAGMENT_BYTES = 1400;
 
 export const FLOODS: readonly Flood[] = [
@@ -79,7 +84,55 @@ export const FLOODS: readonly Flood[] = [
       return ip(packet, IP_UDP, 0, UDP_BYTES + DATAGRAM_BYTES, (number & 0xffff) << 16);
     },
   },
+  conversations("HTTP/2 tables", "connections that fill their tables of HPACK", TABLE_PACKETS, tableSegment),
+  conversations("HTTP heads", "requests whose head is never whole", HEAD_PACKETS, headSegment),
+  conversations("certificates", "handshakes whose certificate is never whole", CERTIFICATE_PACKETS, certificateSegment),
 ];
+
+/** The payload of a session's packet `place`. */
+type Conversation = (place: number) => Uint8Array;
+
+/** A flood of sessions over TCP, each of which says the same, in `packets` segments, and never ends. */
+function conversations(name: string, aim: string, packets: number, conversation: Conversation): Flood {
+  const payloads = Array.from({ length: packets }, (_, place) => conversation(place));
+  const starts = payloads.map((_, place) => payloads.slice(0, place).reduce((sum, { length }) => sum + length, 0));
+  return {
+    name,
+    aim,
+    write: (packet, number) => {
+      const session = Math.floor(number / packets);
+      const place = number % packets;
+      const payload = payloads[place] as Uint8Array;
+      tcp(packet, session, 1024 + (session % 60_000), starts[place] as number, ACK);
+      packet.set(payload, IPV4_BYTES + TCP_BYTES);
+      return ip(packet, IP_TCP, 0, TCP_BYTES + payload.length, session);
+    },
+  };
+}
+
+/** The preface and SETTINGS, then HEADERS whose block makes an entry of every five octets (RFC 9113, RFC 7541). */
+function tableSegment(place: number): Uint8Array {
+  if (place === 0) return Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
+  const resize = place === 1 ? "3fe1ff03" : ""; // to 64 KiB
+  const block = Buffer.from(resize + "4001610162".repeat(280), "hex");
+  const header = Buffer.from("000000010400000000", "hex");
+  header.writeUIntBE(block.length, 0, 3);
+  header.writeUInt32BE(2 * place - 1, 5);
+  return Buffer.concat([header, block]);
+}
+
+function headSegment(place: number): Uint8Array {
+  const start = place === 0 ? "GET / HTTP/1.1\r\nCookie: " : "";
+  return Buffer.from(start.padEnd(SEGMENT_BYTES, "x"));
+}
+
+/** A record for each part of the message, the first with its type and length (RFC 8446, sections 4 and 5.1). */
+function certificateSegment(place: number): Uint8Array {
+  const record = Buffer.alloc(SEGMENT_BYTES, 0x30);
+  record.set([22, 3, 3, (SEGMENT_BYTES - 5) >> 8, (SEGMENT_BYTES - 5) & 0xff]);
+  if (place === 0) record.set([11, 0, 0xff, 0xff, 0, 0xff, 0xfc, 0, 0xff, 0xf9], 5);
+  return record;
+}
 
 /** A pcap file of the first `packets` packets of a flood. */
 export function writeFlood(path: string, flood: Flood, packets: number): void {

@@ -13,6 +13,7 @@ const CONFIG = {
     maxSessions: 200,
     heldDirectionBytes: 64 * 1024,
     heldBytes: 256 * 1024,
+    readerBytes: 64 * 1024,
   },
 };
 /** No text of a record is longer: a request's head is at most 32 KiB. */
@@ -41,6 +42,7 @@ export class EngineRun {
     this.engine.finish();
     const { counters } = this.engine;
     assert.equal(counters.sessionsActive, 0);
+    assert.equal(counters.readerBytes, 0);
     assert.equal(counters.sessions, this.#ended);
   }
 }

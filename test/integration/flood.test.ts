@@ -10,7 +10,10 @@ import { SENSOR } from "../support/read-captures.ts";
 const MIB = 1024 * 1024;
 const MAX_SESSIONS = 10_000;
 /** Every limit is small, so that all of them are met. */
-const SETTINGS = { session: { maxSessions: MAX_SESSIONS, heldBytes: 4 * MIB }, entropy: { rawWindowsBytes: 4 * MIB } };
+const SETTINGS = {
+  session: { maxSessions: MAX_SESSIONS, heldBytes: 4 * MIB, readerBytes: 4 * MIB },
+  entropy: { rawWindowsBytes: 4 * MIB },
+};
 const PACKETS = 150_000;
 /** A collection of garbage comes sooner or later. */
 const GROWTH_MAX_BYTES = 48 * MIB;
@@ -34,7 +37,15 @@ const STOPPED: Readonly<Record<string, (counters: FloodRun["counters"], packets:
     assert.ok(segmentsNoRoom > 0);
     assert.ok(segmentsHeld > 0);
   },
+  "HTTP/2 tables": readersAreFull,
+  "HTTP heads": readersAreFull,
+  certificates: readersAreFull,
 };
+
+function readersAreFull({ readersNoRoom = 0, readerBytes, malformed }: FloodRun["counters"]): void {
+  assert.ok(readersNoRoom > 0);
+  assert.deepEqual({ readerBytes, malformed }, { readerBytes: 0, malformed: 0 });
+}
 
 function eachIsASession({ sessions, sessionsEvicted, malformed }: FloodRun["counters"], packets: number): void {
   assert.deepEqual(

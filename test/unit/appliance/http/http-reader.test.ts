@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { ownAllowance } from "../../../../appliance/decode/reader-budget.ts";
 import { HEAD_MAX_BYTES, HttpReader, PENDING_MAX } from "../../../../appliance/http/http-reader.ts";
 import { type HttpTransaction, zeroHttpCounters } from "../../../../appliance/http/http-transaction.ts";
 
@@ -121,6 +122,7 @@ test("HttpReader: CONNECT hands what follows to the tunnel's reader", () => {
   const outer = new HttpReader(
     ({ uri, status }) => found.push(`${uri} ${status}`),
     zeroHttpCounters(),
+    ownAllowance(),
     () => inner,
   );
   for (const [side, text] of [

@@ -73,11 +73,16 @@ for (const { setting, cores, workers } of [
 test("shares together take the memory of one", () => {
   const { session: settings, entropy } = DEFAULT_SENSOR_CONFIG;
   const config = {
-    session: { ...settings, maxSessions: 1000, heldBytes: 9_000_000, heldDirectionBytes: 1_000_000 },
+    session: { ...settings, maxSessions: 1000, heldBytes: 9_000_000, heldDirectionBytes: 1_000_000, readerBytes: 3001 },
     entropy,
   };
   assert.deepEqual(shareConfig(config, 1), config);
-  assert.deepEqual(shareConfig(config, 3).session, { ...config.session, maxSessions: 407, heldBytes: 3_000_000 });
+  assert.deepEqual(shareConfig(config, 3).session, {
+    ...config.session,
+    maxSessions: 407,
+    heldBytes: 3_000_000,
+    readerBytes: 1001,
+  });
   assert.equal(shareConfig(config, 16).session.heldBytes, 1_000_000, "a direction has its due");
 });
 

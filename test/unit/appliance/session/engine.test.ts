@@ -472,6 +472,18 @@ test("Engine: the clock is set back: sessions go on, and end in time", () => {
   );
 });
 
+test("Engine: headers beyond the 32 that are walked are counted", () => {
+  const h = harness();
+  for (const tags of [31, 32, 40]) {
+    const frame = new Uint8Array(200);
+    frame.set([0x81, 0x00], 12);
+    for (let i = 0; i < tags; i++) frame.set(i === tags - 1 ? [0, 1, 0x08, 0x06] : [0, 1, 0x81, 0x00], 14 + 4 * i);
+    h.engine.frame(frame, 0, frame.length, frame.length, START, 0, 1);
+  }
+  const { malformed, layersTooDeep, notIp } = h.engine.counters;
+  assert.deepEqual({ malformed, layersTooDeep, notIp }, { malformed: 2, layersTooDeep: 2, notIp: 3 });
+});
+
 test("Engine: frames that are no sessions are counted", () => {
   const h = harness();
   const arp = new Uint8Array(42);
