@@ -15,7 +15,7 @@ import {
 const HEADER_BYTES = 12;
 /** Messages of a side that wait for one before them, and how far ahead they may be; a flight has fewer. */
 const WAITING_MAX = 8;
-/** Octets of them all. */
+/** Memory for them all. */
 const KEPT_MAX_BYTES = 1 << 16;
 const UNKNOWN = -1;
 const NOTHING = new Uint8Array(0);
@@ -95,8 +95,9 @@ export class DtlsMessages {
       this.#counters.dtlsBytesDropped += data.length;
       return;
     }
-    this.#keptBytes += data.length;
+    const before = message.pieces.roomBytes;
     this.#counters.dtlsBytesDropped += message.pieces.add(uint24At(bytes, at + 6), data);
+    this.#keptBytes += message.pieces.roomBytes - before;
   }
 
   #hasRoom(sequence: number): boolean {
@@ -116,8 +117,8 @@ export class DtlsMessages {
     const message = this.#waiting.get(sequence);
     if (message === undefined) return;
     this.#waiting.delete(sequence);
-    if (this.#waiting.size === 0) this.#keptBytes = 0;
     const { type, pieces } = message;
+    this.#keptBytes -= pieces.roomBytes;
     this.#dialogue.message(this.#side, type, pieces.slice(0, pieces.contiguousBytes), timeUs);
     pieces.clear();
   }

@@ -172,7 +172,7 @@ test("SshReader: a side for which there is no room is given up", () => {
 
 test("PieceBuffer: what there is no room for is dropped", () => {
   const counters = zeroBudgetCounters();
-  const pieces = new PieceBuffer(16_384, new Allowance(new ReaderBudget(3000, counters)));
+  const pieces = new PieceBuffer(16_384, new Allowance(new ReaderBudget(2048, counters)));
   assert.equal(pieces.add(0, new Uint8Array(2000)), 0);
   assert.equal(pieces.add(2000, new Uint8Array(100)), 100);
   assert.equal(pieces.contiguousBytes, 2000);
