@@ -43,7 +43,7 @@ interface Options {
   readonly isJson: boolean;
 }
 
-const NO_PROGRESS: Progress = { runs: 0, corpus: 0, blocks: 0, memoryBytes: 0 };
+const NO_PROGRESS: Progress = { runs: 0, corpus: 0, covered: 0, memoryBytes: 0 };
 
 function fuzz(target: string, options: Options): Promise<Result> {
   const started = performance.now();
@@ -87,10 +87,10 @@ function fuzz(target: string, options: Options): Promise<Result> {
 }
 
 function report(target: string, progress: Progress, isJson: boolean): Progress {
-  const { runs, corpus, blocks, memoryBytes } = progress;
+  const { runs, corpus, covered, memoryBytes } = progress;
   if (!isJson)
     process.stderr.write(
-      `${target}: ${runs} inputs, ${corpus} kept, ${blocks} blocks, ${Math.round(memoryBytes / 2 ** 20)} MiB\n`,
+      `${target}: ${runs} inputs, ${corpus} kept, ${covered} characters of code, ${Math.round(memoryBytes / 2 ** 20)} MiB\n`,
     );
   return progress;
 }

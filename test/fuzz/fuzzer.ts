@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { SeededRandom } from "../support/seeded-random.ts";
 import type { Blackboard } from "./blackboard.ts";
-import { Coverage, isUnderTest } from "./coverage.ts";
+import { Coverage, isUnderTest, type Span } from "./coverage.ts";
 import { INPUT_MAX_BYTES, mutateOctets, pick } from "./mutate.ts";
 import type { Target } from "./target.ts";
 
@@ -18,7 +18,8 @@ const GROWTH_MAX_BYTES = 96 * 1024 * 1024;
 export interface Progress {
   readonly runs: number;
   readonly corpus: number;
-  readonly blocks: number;
+  /** Characters of the code under test that ran. */
+  readonly covered: number;
   readonly memoryBytes: number;
 }
 
@@ -68,14 +69,6 @@ export class Fuzzer {
 
   /** Until time or runs are over, or something is wrong. */
   run(): Failure | undefined {
-    try {
-      return this.#run();
-    } finally {
-      this.#coverage.close();
-    }
-  }
-
-  #run(): Failure | undefined {
     const { timeMs, runsMax } = this.#options;
     const end = performance.now() + timeMs;
     let memoryCheck = performance.now() + MEMORY_CHECK_MS;
@@ -127,7 +120,7 @@ export class Fuzzer {
   }
 
   /** Halves what reached `fresh` until single inputs are left. */
-  #search(inputs: readonly Uint8Array[], fresh: readonly string[]): Failure | undefined {
+  #search(inputs: readonly Uint8Array[], fresh: readonly Span[]): Failure | undefined {
     if (inputs.length === 1) {
       this.#coverage.remember(fresh);
       this.#corpus.push(inputs[0] as Uint8Array);
@@ -171,7 +164,7 @@ export class Fuzzer {
     this.#options.progress({
       runs: this.#runs,
       corpus: this.#corpus.length,
-      blocks: this.#coverage.size,
+      covered: this.#coverage.size,
       memoryBytes,
     });
     this.#firstMemoryBytes ??= memoryBytes;

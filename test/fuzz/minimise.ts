@@ -1,5 +1,5 @@
 import type { Blackboard } from "./blackboard.ts";
-import { Coverage, isUnderTest } from "./coverage.ts";
+import { Coverage, covers, isUnderTest, type Span } from "./coverage.ts";
 import { joined } from "./octets.ts";
 import type { Target } from "./target.ts";
 
@@ -16,27 +16,23 @@ export function minimise(
   blackboard: Blackboard,
 ): readonly Uint8Array[] {
   const coverage = new Coverage(isUnderTest);
-  const reach = (input: Uint8Array): readonly string[] => {
+  const reach = (input: Uint8Array): readonly Span[] => {
     blackboard.write(input);
     const take = target.start();
     coverage.reset(); // making a state runs code too
     take(input);
     return coverage.takeNew();
   };
-  try {
-    for (const seed of target.seeds()) coverage.remember(reach(seed));
-    const kept: Uint8Array[] = [];
-    for (const candidate of candidates.toSorted((a, b) => a.length - b.length)) {
-      const fresh = reach(candidate);
-      if (fresh.length === 0) continue;
-      const short = shorten(target, candidate, (input) => new Set(reach(input)).isSupersetOf(new Set(fresh)));
-      coverage.remember(reach(short));
-      kept.push(short);
-    }
-    return kept;
-  } finally {
-    coverage.close();
+  for (const seed of target.seeds()) coverage.remember(reach(seed));
+  const kept: Uint8Array[] = [];
+  for (const candidate of candidates.toSorted((a, b) => a.length - b.length)) {
+    const fresh = reach(candidate);
+    if (fresh.length === 0) continue;
+    const short = shorten(target, candidate, (input) => covers(reach(input), fresh));
+    coverage.remember(reach(short));
+    kept.push(short);
   }
+  return kept;
 }
 
 /** Leaves out parts, first many at a time, then few, for as long as what is left `suffices`. */
