@@ -45,6 +45,9 @@ e2e: image ## the booted image
 score: sensor ## measured against ../shared
 	@node scripts/score.ts
 
+beyond: sensor ## what we report and the answers in ../shared lack, with its octets, into docs
+	@node scripts/beyond.ts
+
 bench: sensor ## us and our peers in turn on one capture, into docs (BENCH_ARGS, --help)
 	@$(AS_ROOT) node scripts/bench.ts --scaling --docs docs $(BENCH_ARGS)
 
@@ -66,4 +69,4 @@ long-randomness: setup ## a million random samples of each size, into docs
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score bench bench-live long-flood fuzz classifier long-randomness clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood fuzz classifier long-randomness clean

@@ -50,7 +50,7 @@ export function readTuples(file: string): (InnermostTuple | undefined)[] {
   return tuples;
 }
 
-function renderTuple(packet: Packet): InnermostTuple {
+export function renderTuple(packet: Packet): InnermostTuple {
   if (packet.ipVersion === 0) return "";
   const key = new Int32Array(10);
   key[0] = packet.ipVersion;
