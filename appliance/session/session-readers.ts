@@ -188,8 +188,8 @@ export class SessionReaders {
     if (startsHttp2(bytes, from, to)) return new Http2Reader(http, counters, this.#allowance());
     if (startsTds(bytes, from, to)) return new TdsReader(handshake, counters, this.#allowance());
     if (!startsOpenVpnStream(bytes, from, to)) return undefined;
-    const allowance = this.#allowance();
-    return new OpenVpnStreamReader(new OpenVpnReader(handshake, counters, allowance), allowance);
+    // one each: a handshake that begins anew gives back what was kept of the one before, not the packet that is coming
+    return new OpenVpnStreamReader(new OpenVpnReader(handshake, counters, this.#allowance()), this.#allowance());
   }
 
   #chooseForDatagrams(

@@ -11,7 +11,7 @@ import {
   STATE_HELD,
   STATE_SEQUENCE_KNOWN,
 } from "./session-table.ts";
-import { FLAG_ACK } from "./tcp-flags.ts";
+import { FLAG_ACK, FLAG_SYN } from "./tcp-flags.ts";
 
 /** Where octets of a stream go; they are valid only during the call. */
 export interface StreamTarget {
@@ -75,6 +75,11 @@ export class TcpStreams {
     const next = row * ROW_WORDS + NEXT_SEQUENCE + side;
     this.begin(row, side, sequence);
     let ahead = (sequence - (words[next] as number)) | 0;
+    if (ahead < 0 && this.#belies(row, side, sequence)) {
+      words[row * ROW_WORDS + FIRST_SEQUENCE + side] = sequence;
+      this.#startAnew(row, side, packet, sequence, nowUs);
+      return;
+    }
     if (ahead > 0 && ahead <= GAP_MAX_BYTES) ahead = this.#makeRoom(row, side, packet, sequence, ahead);
     if (ahead === 0) {
       words[next] = (sequence + packet.payloadWireBytes) | 0;
@@ -148,6 +153,18 @@ export class TcpStreams {
       left = (sequence - (words[next] as number)) | 0;
     }
     return left;
+  }
+
+  /**
+   * Whether a segment from before the SYN of its side shows that it was none: no SYN has answered it. Else one with a number of its
+   * own choosing would hide all that follows.
+   */
+  #belies(row: number, side: number, sequence: number): boolean {
+    const { words } = this.#table;
+    const base = row * ROW_WORDS;
+    const flags = words[base + FLAGS] as number;
+    if (((flags >> (8 * side)) & FLAG_SYN) === 0 || ((flags >> (8 * (1 - side))) & FLAG_SYN) !== 0) return false;
+    return ((sequence - (words[base + FIRST_SEQUENCE + side] as number)) | 0) < 0;
   }
 
   #hold(row: number, side: number, packet: Packet, sequence: number, nowUs: number): void {

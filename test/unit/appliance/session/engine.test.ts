@@ -203,6 +203,28 @@ test("Engine: retransmitted and overlapping octets are sampled once, over the wr
   assert.equal(streamRandomness(again, 2 ** 32 - 1500), inOrder);
 });
 
+test("Engine: a SYN in the midst of a session that nobody answers hides nothing of what follows", () => {
+  for (const ahead of [100, 1_000_000, 2 ** 30]) {
+    const h = harness();
+    h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 0 }));
+    h.feed(tcpPacket({ ...SERVER, flags: SYN | ACK, sequence: 0 }));
+    const say = (count: number) => {
+      h.feed(tcpPacket({ ...CLIENT, sequence: 1 + count * REQUEST.length, payload: REQUEST }));
+      h.feed(tcpPacket({ ...SERVER, sequence: 1 + count * OK.length, payload: OK }));
+    };
+    say(0);
+    h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: REQUEST.length + ahead }));
+    h.feed(tcpPacket({ ...CLIENT, sequence: REQUEST.length + ahead + 1, payload: "x" }));
+    for (let count = 1; count < 4; count++) say(count);
+    h.engine.finish();
+    assert.deepEqual(
+      h.requests.map(({ status }) => status),
+      [200, 200, 200, 200],
+      `${ahead} ahead`,
+    );
+  }
+});
+
 test("Engine: octets that never came are counted", () => {
   const h = harness();
   h.feed(tcpPacket({ ...CLIENT, sequence: 1, payload: "abc" }));

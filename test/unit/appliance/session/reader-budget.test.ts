@@ -10,6 +10,8 @@ import { TlsReader } from "../../../../appliance/handshake/tls-reader.ts";
 import { HttpReader } from "../../../../appliance/http/http-reader.ts";
 import { type HttpTransaction, zeroHttpCounters } from "../../../../appliance/http/http-transaction.ts";
 import { Http2Reader } from "../../../../appliance/http/http2-reader.ts";
+import { zeroCounters } from "../../../../appliance/session/engine-counters.ts";
+import { SessionReaders } from "../../../../appliance/session/session-readers.ts";
 import { bytesOf } from "../../../support/decode-hex.ts";
 import { COMMON_NAME, certificate, der, namePart, UTF8 } from "../handshake/certificate-bytes.ts";
 import { clientHelloBody, concat, latin1, message, record, serverName } from "../handshake/hello-bytes.ts";
@@ -178,4 +180,26 @@ test("PieceBuffer: what there is no room for is dropped", () => {
   assert.equal(pieces.contiguousBytes, 2000);
   pieces.clear();
   assert.deepEqual(counters, { readerBytes: 0, readersNoRoom: 1 });
+});
+
+test("SessionReaders: a handshake of OpenVPN over TCP that begins anew gives nothing back twice", () => {
+  const counters = zeroCounters();
+  const target = { http: () => {}, handshake: () => {}, openerOf: () => 0 };
+  const readers = new SessionReaders(2, 1 << 20, target, counters);
+  const reset = (opcode: number, session: number) =>
+    concat(Uint8Array.of(0, 14, opcode << 3, session), new Uint8Array(12));
+  const parts: Part[] = [
+    [0, reset(7, 1)],
+    [1, reset(8, 2)],
+    [0, Uint8Array.of(0x10, 0, 0)], // the first octet of a packet of 4,096
+    [1, reset(8, 3)],
+    [0, new Uint8Array(4095)],
+  ];
+  const kept = parts.map(([side, bytes]) => {
+    readers.data(1, side, bytes, 0, bytes.length, 1);
+    return counters.readerBytes;
+  });
+  assert.deepEqual(kept, [0, 0, 4096, 4096, 0]);
+  readers.end(1);
+  assert.equal(counters.readerBytes, 0);
 });
