@@ -9,7 +9,7 @@ import { AFTER_ALL, OrderedLines } from "./session/ordered-lines.ts";
 import { renderAlarmLine, renderHandshakeLine, renderHttpLine, renderSessionLine } from "./session/table-lines.ts";
 
 /** At the end a share gives its lines in pieces of this size. */
-const FINISH_BYTES = 256 * 1024;
+const FINISH_BYTES = 64 * 1024;
 /** ... and there is time for other things after so many sessions. */
 const FINISH_SESSIONS = 512;
 

@@ -16,7 +16,7 @@ export type ReadWorkerMessage =
   | { readonly name: "end"; readonly outcome: ReadOutcome };
 
 /** Octets of lines that a worker may be ahead of the output; then it waits. */
-export const AHEAD_MAX_BYTES = 2 * 1024 * 1024;
+export const AHEAD_MAX_BYTES = 1024 * 1024;
 
 /** The thread `read-worker`: one share of the sessions of savefiles, its lines to the starter. */
 export async function runReadWorker(data: unknown): Promise<void> {

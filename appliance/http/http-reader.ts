@@ -47,9 +47,10 @@ interface PendingRequest {
   readonly timeUs: number;
 }
 
-/** Most heads come whole, and most requests have no body: what neither changes is shared. */
+/** Most heads come whole, most requests have no body, and most sides have nothing that waits: what none of them changes is shared. */
 const NO_HEAD = new HeadBuffer(ownAllowance());
 const NO_BODY = new Body();
+const NO_PENDING: (PendingRequest | undefined)[] = [];
 
 class Side {
   place: Place = "start";
@@ -58,7 +59,31 @@ class Side {
   /** When the first octet of the head came. */
   headTimeUs = 0;
   /** Without a response so far, the oldest first; undefined: reported already, since there was no room for it. */
-  readonly pending: (PendingRequest | undefined)[] = [];
+  pending = NO_PENDING;
+
+  push(request: PendingRequest | undefined): void {
+    if (this.pending.length === 0) this.pending = [request];
+    else this.pending.push(request);
+  }
+
+  /** The oldest that waits. */
+  shift(): PendingRequest | undefined {
+    const first = this.pending.shift();
+    if (this.pending.length === 0) this.pending = NO_PENDING;
+    return first;
+  }
+
+  /** The latest that waits. */
+  pop(): PendingRequest | undefined {
+    const last = this.pending.pop();
+    if (this.pending.length === 0) this.pending = NO_PENDING;
+    return last;
+  }
+
+  endBody(): void {
+    this.place = "start";
+    this.body = NO_BODY;
+  }
 }
 
 /** Whoever reads a head needs it for that long only. */
@@ -70,28 +95,32 @@ const FIELDS = new HeaderFields();
  * were lost, and in bodies too, a chunk that starts with a whole request line is a request: a length can lie.
  */
 export class HttpReader implements StreamReader {
-  readonly #sides = [new Side(), new Side()] as const;
+  readonly #low = new Side();
+  readonly #high = new Side();
   readonly #sink: HttpSink;
   readonly #counters: HttpCounters;
   readonly #allowance: Allowance;
-  readonly #tunnel: (() => StreamReader | undefined) | undefined;
+  readonly #tunnel: ((session: number) => StreamReader | undefined) | undefined;
+  readonly #session: number;
   /** Reads what follows CONNECT, or the change to HTTP/2. */
   #inner: StreamReader | undefined;
   #done = false;
   /** A message left open where its body ends: what other readers may take for requests is looked for in bodies. */
   #ambiguous = false;
 
-  /** `tunnel` makes what reads the octets that follow a CONNECT. */
+  /** `tunnel` makes what reads the octets that follow a CONNECT; it and the sink are given `session`. */
   constructor(
     sink: HttpSink,
     counters: HttpCounters = zeroHttpCounters(),
     allowance: Allowance = ownAllowance(),
-    tunnel?: () => StreamReader | undefined,
+    tunnel?: (session: number) => StreamReader | undefined,
+    session = 0,
   ) {
     this.#sink = sink;
     this.#counters = counters;
     this.#allowance = allowance;
     this.#tunnel = tunnel;
+    this.#session = session;
   }
 
   get done(): boolean {
@@ -133,11 +162,11 @@ export class HttpReader implements StreamReader {
     const own = this.#side(side);
     if (own.place !== "body") return;
     own.body.pass(count);
-    if (own.body.over) own.place = "start";
+    if (own.body.over) own.endBody();
   }
 
   #side(side: number): Side {
-    return side === 0 ? this.#sides[0] : this.#sides[1];
+    return side === 0 ? this.#low : this.#high;
   }
 
   #read(side: number, bytes: Uint8Array, from: number, to: number, timeUs: number): void {
@@ -241,7 +270,7 @@ export class HttpReader implements StreamReader {
     if (line === to && !cut) return -1;
     const request = decodeHttpRequest(bytes, from, to, FIELDS);
     if (request === undefined) {
-      if (startsPreface(bytes, from, to)) return this.#openHttp2(side, own.pending.pop(), from);
+      if (startsPreface(bytes, from, to)) return this.#openHttp2(side, own.pop(), from);
       own.place = "lost";
       return to;
     }
@@ -258,11 +287,11 @@ export class HttpReader implements StreamReader {
 
   #remember(own: Side, side: number, pending: PendingRequest): void {
     const isKept = this.#allowance.take(waitingBytes(pending.request));
-    own.pending.push(isKept ? pending : undefined);
+    own.push(isKept ? pending : undefined);
     if (!isKept) this.#give(side, pending, null);
     if (own.pending.length <= PENDING_MAX) return;
     this.#counters.httpPendingDropped++;
-    this.#report(side, own.pending.shift(), null);
+    this.#report(side, own.shift(), null);
   }
 
   #responseAt(side: number, own: Side, bytes: Uint8Array, from: number, to: number, cut: boolean): number {
@@ -278,7 +307,7 @@ export class HttpReader implements StreamReader {
     if (!FIELDS.complete && !cut) return -1;
     const { endOffset } = FIELDS;
     if (status === SWITCHING_PROTOCOLS && UPGRADE_TO_HTTP2.test(decodeLatin1(bytes, line, endOffset)))
-      return this.#openHttp2(1 - side, this.#side(1 - side).pending.shift(), endOffset);
+      return this.#openHttp2(1 - side, this.#side(1 - side).shift(), endOffset);
     this.#response(side, own, status);
     return endOffset;
   }
@@ -289,7 +318,7 @@ export class HttpReader implements StreamReader {
     if (status <= CONTINUE_MAX && status !== SWITCHING_PROTOCOLS) return;
     const client = this.#side(1 - side);
     if (client.pending.length === 0 && client.head.lineEnd > 0) this.#giveUpHead(1 - side);
-    const pending = client.pending.shift();
+    const pending = client.shift();
     this.#report(1 - side, pending, status);
     if (status === SWITCHING_PROTOCOLS) {
       this.#done = true; // what follows isn't HTTP/1
@@ -330,7 +359,7 @@ export class HttpReader implements StreamReader {
         return request;
       }
     }
-    if (body.over) own.place = "start";
+    if (body.over) own.endBody();
     else if (body.lost) {
       own.place = startsRequestLine(bytes, at, to) ? "start" : "lost";
     }
@@ -342,7 +371,7 @@ export class HttpReader implements StreamReader {
     switch (own.place) {
       case "body":
         own.body.gap(count);
-        if (own.body.over) own.place = "start";
+        if (own.body.over) own.endBody();
         if (!own.body.lost) return;
         break;
       case "untilClose":
@@ -373,9 +402,9 @@ export class HttpReader implements StreamReader {
   }
 
   #flush(side: number): void {
-    const { pending } = this.#side(side);
-    for (const one of pending) this.#report(side, one, null);
-    pending.length = 0;
+    const own = this.#side(side);
+    for (const one of own.pending) this.#report(side, one, null);
+    own.pending = NO_PENDING;
   }
 
   #report(side: number, pending: PendingRequest | undefined, status: number | null): void {
@@ -386,17 +415,20 @@ export class HttpReader implements StreamReader {
 
   #give(side: number, pending: PendingRequest, status: number | null): void {
     const { method, uri, version, host, userAgent, referer } = pending.request;
-    this.#sink({
-      method,
-      uri,
-      version,
-      host,
-      userAgent,
-      referer,
-      side,
-      timeUs: pending.timeUs,
-      status,
-    });
+    this.#sink(
+      {
+        method,
+        uri,
+        version,
+        host,
+        userAgent,
+        referer,
+        side,
+        timeUs: pending.timeUs,
+        status,
+      },
+      this.#session,
+    );
   }
 
   /** A client that goes on without HTTP after CONNECT: the response wasn't seen. */
@@ -415,15 +447,17 @@ export class HttpReader implements StreamReader {
     this.#flush(0);
     this.#flush(1);
     const open = isUpgrade ? { ...upgraded.request, side: client, timeUs: upgraded.timeUs } : undefined;
-    this.#inner = new Http2Reader(this.#sink, this.#counters, this.#allowance, open);
+    this.#inner = new Http2Reader(this.#sink, this.#counters, this.#allowance, open, this.#session);
     return offset;
   }
 
   #openTunnel(): void {
     this.#flush(0);
     this.#flush(1);
-    this.#inner = this.#tunnel?.();
-    if (this.#inner === undefined) for (const side of this.#sides) side.place = "lost";
+    this.#inner = this.#tunnel?.(this.#session);
+    if (this.#inner !== undefined) return;
+    this.#low.place = "lost";
+    this.#high.place = "lost";
   }
 }
 

@@ -21,7 +21,8 @@ export function waitingBytes(request: Omit<HttpRequest, "endOffset">): number {
   return REQUEST_BYTES + textBytes(request);
 }
 
-export type HttpSink = (transaction: HttpTransaction) => void;
+/** `session` is the number that the reader was given: so that one sink does for all readers. */
+export type HttpSink = (transaction: HttpTransaction, session: number) => void;
 
 /** What the limits of the readers dropped; one object for all of them. */
 export interface HttpCounters {

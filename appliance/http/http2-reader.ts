@@ -78,15 +78,23 @@ export class Http2Reader implements StreamReader {
   readonly done = false;
   readonly #sides: readonly [Side, Side];
   readonly #sink: HttpSink;
+  readonly #session: number;
   readonly #counters: HttpCounters;
   readonly #allowance: Allowance;
   /** By stream, the oldest first. */
   readonly #open = new Map<number, OpenRequest>();
   #openBytes = 0;
 
-  /** `upgraded` is the request of HTTP/1.1 that is answered on stream 1 (RFC 7540, section 3.2). */
-  constructor(sink: HttpSink, counters: HttpCounters, allowance: Allowance = ownAllowance(), upgraded?: OpenRequest) {
+  /** `upgraded` is the request of HTTP/1.1 that is answered on stream 1 (RFC 7540, section 3.2); the sink is given `session`. */
+  constructor(
+    sink: HttpSink,
+    counters: HttpCounters,
+    allowance: Allowance = ownAllowance(),
+    upgraded?: OpenRequest,
+    session = 0,
+  ) {
     this.#sink = sink;
+    this.#session = session;
     this.#counters = counters;
     this.#allowance = allowance;
     this.#sides = [new Side(counters, allowance), new Side(counters, allowance)];
@@ -235,7 +243,7 @@ export class Http2Reader implements StreamReader {
   #wait(streamId: number, request: OpenRequest): void {
     this.#report(streamId, null);
     if (!this.#allowance.take(waitingBytes(request))) {
-      this.#sink({ ...request, status: null });
+      this.#sink({ ...request, status: null }, this.#session);
       return;
     }
     this.#open.set(streamId, request);
@@ -258,7 +266,7 @@ export class Http2Reader implements StreamReader {
     this.#open.delete(streamId);
     this.#openBytes -= textBytes(request);
     this.#allowance.give(waitingBytes(request));
-    this.#sink({ ...request, status });
+    this.#sink({ ...request, status }, this.#session);
   }
 
   /** Octets were lost, or are no frames: what there is of a block is read as far as it goes. */

@@ -54,7 +54,7 @@ export class OrderedLines {
 
   /** All lines, copied. `frame` and `id` as in the batch: what comes later comes after them. */
   copy(frame: number, id: number): LineBatch {
-    const octets = Uint8Array.from(this.view());
+    const octets = this.view().slice();
     const count = this.#count;
     return {
       frame,

@@ -5,7 +5,7 @@ import { PROTOCOL_OPENVPN, PROTOCOL_QUIC } from "../entropy/recognise-protocol.t
 import type { DtlsCounters } from "../handshake/dtls-counters.ts";
 import { DtlsReader } from "../handshake/dtls-reader.ts";
 import { startsDtlsHandshake } from "../handshake/dtls-record.ts";
-import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
+import type { HandshakeFacts, HandshakeSink } from "../handshake/handshake-facts.ts";
 import type { OpenVpnCounters } from "../handshake/openvpn-counters.ts";
 import { OpenVpnReader } from "../handshake/openvpn-reader.ts";
 import { OpenVpnStreamReader, startsOpenVpnStream } from "../handshake/openvpn-stream-reader.ts";
@@ -18,7 +18,7 @@ import type { TlsCounters } from "../handshake/tls-counters.ts";
 import { TlsReader } from "../handshake/tls-reader.ts";
 import { looksLikeClientHello, looksLikeTls } from "../handshake/tls-record.ts";
 import { HttpReader } from "../http/http-reader.ts";
-import type { HttpCounters, HttpTransaction } from "../http/http-transaction.ts";
+import type { HttpCounters, HttpSink, HttpTransaction } from "../http/http-transaction.ts";
 import { startsHttp2 } from "../http/http2-frame.ts";
 import { Http2Reader } from "../http/http2-reader.ts";
 import { decodeHttpRequest, mayBeRequest, startsPartOfRequestLine } from "../http/request.ts";
@@ -61,6 +61,9 @@ export class SessionReaders {
   /** Octets to come of a direction (`2 * row + side`) that its reader passes over, as it said when it was last called; and how many of them are left. */
   readonly #passing: Int32Array;
   readonly #left: Int32Array;
+  /** Of HTTP there are many readers that last: they have no functions of their own. */
+  readonly #http: HttpSink = (transaction, row) => this.#target.http(row, transaction);
+  readonly #tunnel = (row: number) => new TunnelReader((bytes, from, to) => this.#choose(row, bytes, from, to));
 
   /** All readers together keep at most `maxBytes` of what isn't whole yet, or is needed later. */
   constructor(rows: number, maxBytes: number, target: ReadersTarget, counters: ReadersCounters) {
@@ -172,24 +175,17 @@ export class SessionReaders {
   }
 
   #choose(row: number, bytes: Uint8Array, from: number, to: number): StreamReader | undefined {
-    const handshake = (facts: HandshakeFacts) => this.#target.handshake(row, facts);
-    const http = (transaction: HttpTransaction) => this.#target.http(row, transaction);
     const counters = this.#counters;
-    if (startsTls(bytes, from, to)) return new TlsReader(handshake, counters, this.#allowance());
+    if (startsTls(bytes, from, to)) return new TlsReader(this.#handshakesOf(row), counters, this.#allowance());
     if (startsSsh(bytes, from, to))
-      return new SshReader(handshake, this.#target.openerOf(row), counters, this.#allowance());
-    if (startsHttp(bytes, from, to))
-      return new HttpReader(
-        http,
-        counters,
-        this.#allowance(),
-        () => new TunnelReader((b, f, t) => this.#choose(row, b, f, t)),
-      );
-    if (startsHttp2(bytes, from, to)) return new Http2Reader(http, counters, this.#allowance());
-    if (startsTds(bytes, from, to)) return new TdsReader(handshake, counters, this.#allowance());
+      return new SshReader(this.#handshakesOf(row), this.#target.openerOf(row), counters, this.#allowance());
+    if (startsHttp(bytes, from, to)) return new HttpReader(this.#http, counters, this.#allowance(), this.#tunnel, row);
+    if (startsHttp2(bytes, from, to)) return new Http2Reader(this.#http, counters, this.#allowance(), undefined, row);
+    if (startsTds(bytes, from, to)) return new TdsReader(this.#handshakesOf(row), counters, this.#allowance());
     if (!startsOpenVpnStream(bytes, from, to)) return undefined;
     // one each: a handshake that begins anew gives back what was kept of the one before, not the packet that is coming
-    return new OpenVpnStreamReader(new OpenVpnReader(handshake, counters, this.#allowance()), this.#allowance());
+    const reader = new OpenVpnReader(this.#handshakesOf(row), counters, this.#allowance());
+    return new OpenVpnStreamReader(reader, this.#allowance());
   }
 
   #chooseForDatagrams(
@@ -199,10 +195,15 @@ export class SessionReaders {
     from: number,
     to: number,
   ): DatagramReader | undefined {
-    const sink = (facts: HandshakeFacts) => this.#target.handshake(row, facts);
-    if (protocol === PROTOCOL_QUIC) return new QuicReader(sink, this.#counters, this.#allowance());
-    if (protocol === PROTOCOL_OPENVPN) return new OpenVpnReader(sink, this.#counters, this.#allowance());
-    return startsDtlsHandshake(bytes, from, to) ? new DtlsReader(sink, this.#counters, this.#allowance()) : undefined;
+    const counters = this.#counters;
+    if (protocol === PROTOCOL_QUIC) return new QuicReader(this.#handshakesOf(row), counters, this.#allowance());
+    if (protocol === PROTOCOL_OPENVPN) return new OpenVpnReader(this.#handshakesOf(row), counters, this.#allowance());
+    if (!startsDtlsHandshake(bytes, from, to)) return undefined;
+    return new DtlsReader(this.#handshakesOf(row), counters, this.#allowance());
+  }
+
+  #handshakesOf(row: number): HandshakeSink {
+    return (facts) => this.#target.handshake(row, facts);
   }
 
   #allowance(): Allowance {
