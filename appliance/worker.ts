@@ -15,8 +15,8 @@ const BUNDLE_ASSET = "bundle";
 /** A thread that was told to stop and has not ended by then is ended. */
 const STOP_TIMEOUT_MS = 10_000;
 const STOP = "stop";
-/** Three semi-spaces of 4 MiB. */
-const YOUNG_GENERATION_MAX_MIB = 12;
+/** Three semi-spaces of 2 MiB. */
+const YOUNG_GENERATION_MAX_MIB = 6;
 
 /**
  * Starts a thread that runs the function which `main.ts` has for `name`, with `data` (a structured clone). Run from source
