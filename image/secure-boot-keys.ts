@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Exec } from "../core/ports.ts";
 
 /** UEFI 2.10, section 32.3: the platform key signs the key exchange keys, those sign db, and a key in db signs what boots. */
@@ -38,27 +39,41 @@ export async function makeSecureBootKeys(
   exec: Exec,
   signal: AbortSignal,
 ): Promise<SecureBootKeys> {
-  const before = await readdir(folder).catch(() => []);
-  if (before.length > 0)
-    throw new SecureBootKeysError("exists", `${folder} is not empty: keys that boxes trust are never written over`);
-  const made = `${folder}.new`;
-  await rm(made, { recursive: true, force: true });
-  await mkdir(made, { recursive: true, mode: 0o700 });
-  for (const key of SECURE_BOOT_KEYS) {
-    const files = ["-keyout", `${made}/${key}.key`, "-out", `${made}/${key}.crt`];
-    const subject = `/CN=${owner.replaceAll(/[/\\]/g, "-")} ${key}`;
-    await exec(
-      "openssl",
-      ["req", "-x509", ...ALGORITHM, "-days", String(VALID_DAYS), "-subj", subject, ...files],
-      signal,
+  if (!(await isFree(folder)))
+    throw new SecureBootKeysError(
+      "exists",
+      `${folder} is there, and is no empty folder: keys that boxes trust are never written over`,
     );
-    await chmod(`${made}/${key}.key`, 0o600);
+  await mkdir(dirname(folder), { recursive: true });
+  const made = await mkdtemp(`${folder}.`); // nobody else reads it
+  try {
+    for (const key of SECURE_BOOT_KEYS) {
+      const files = ["-keyout", `${made}/${key}.key`, "-out", `${made}/${key}.crt`];
+      const subject = `/CN=${owner.replaceAll(/[/\\]/g, "-")} ${key}`;
+      const validity = ["-days", String(VALID_DAYS)];
+      await exec("openssl", ["req", "-x509", ...ALGORITHM, ...validity, "-subj", subject, ...files], signal);
+      await chmod(`${made}/${key}.key`, 0o600);
+    }
+    const ownerGuid = randomUUID();
+    await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
+    await rename(made, folder); // fails when somebody has put something there
+    return { folder, ownerGuid };
+  } catch (error) {
+    await rm(made, { recursive: true, force: true });
+    throw error;
   }
-  const ownerGuid = randomUUID();
-  await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
-  await rm(folder, { recursive: true, force: true });
-  await rename(made, folder);
-  return { folder, ownerGuid };
+}
+
+/** Whether nothing is there, or an empty folder. */
+async function isFree(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder)).length === 0;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTDIR") return false;
+    if (code === "ENOENT") return true;
+    throw error;
+  }
 }
 
 export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys> {

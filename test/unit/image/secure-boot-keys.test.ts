@@ -31,7 +31,7 @@ test("makeSecureBootKeys: what is there is never written over", async () => {
   const keys = join(folder, "taken");
   await mkdir(keys);
   await writeFile(join(keys, "db.key"), "mine");
-  await assert.rejects(makeSecureBootKeys(keys, "x", nodeExec, signal), { code: "exists", message: /is not empty/ });
+  await assert.rejects(makeSecureBootKeys(keys, "x", nodeExec, signal), { code: "exists", message: /no empty folder/ });
   assert.equal(await readFile(join(keys, "db.key"), "utf8"), "mine");
   assert.deepEqual(
     (await readdir(folder)).filter((name) => name.startsWith("taken")),
