@@ -1,11 +1,10 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openSavefile } from "../appliance/capture/savefile.ts";
-import { decodeFrame, layerOfLinkType } from "../appliance/decode/frame.ts";
-import { Packet } from "../appliance/decode/packet.ts";
+import type { Packet } from "../appliance/decode/packet.ts";
 import { keyAddress } from "../appliance/session/five-tuple.ts";
 import { nodeExec } from "../core/node/exec.ts";
+import { visitPackets } from "./capture-packets.ts";
 
 /**
  * `node scripts/compare-tuples.ts [--show N] FILE|FOLDER…`: the innermost five-tuple of every packet beside tshark's. Prints
@@ -26,27 +25,8 @@ export type InnermostTuple = string;
 
 /** Of every frame, in their order; undefined where the link type isn't decoded here. Nothing is put together. */
 export function readTuples(file: string): (InnermostTuple | undefined)[] {
-  const opened = openSavefile(file);
-  if (opened.name !== "open") throw new Error(`${file}: ${opened.why}`);
-  const packet = new Packet();
   const tuples: (InnermostTuple | undefined)[] = [];
-  const frame = (
-    bytes: Uint8Array,
-    offset: number,
-    captured: number,
-    original: number,
-    _s: number,
-    _n: number,
-    linkType: number,
-  ) => {
-    const layer = layerOfLinkType(linkType);
-    if (layer === undefined) return void tuples.push(undefined);
-    packet.reset(bytes, offset, captured, original, -1);
-    decodeFrame(packet, layer);
-    tuples.push(renderTuple(packet));
-  };
-  while (opened.records.next({ frame }).name === "more");
-  opened.close();
+  visitPackets(file, (packet) => tuples.push(packet && renderTuple(packet)));
   return tuples;
 }
 

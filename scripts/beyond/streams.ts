@@ -1,6 +1,4 @@
-import { openSavefile } from "../../appliance/capture/savefile.ts";
-import { decodeFrame, layerOfLinkType } from "../../appliance/decode/frame.ts";
-import { Packet } from "../../appliance/decode/packet.ts";
+import { visitPackets } from "../capture-packets.ts";
 import { type InnermostTuple, renderTuple } from "../compare-tuples.ts";
 
 /** The payloads of one direction as they lie in a capture, behind each other: what came again is there again. */
@@ -17,33 +15,17 @@ interface Payload {
 
 /** Of the directions that are asked for. */
 export function readStreams(file: string, wanted: ReadonlySet<InnermostTuple>): Map<InnermostTuple, CapturedStream> {
-  const opened = openSavefile(file);
-  if (opened.name !== "open") throw new Error(`${file}: ${opened.why}`);
-  const packet = new Packet();
   const payloads = new Map<InnermostTuple, Payload[]>();
   let number = 0;
-  const frame = (
-    bytes: Uint8Array,
-    offset: number,
-    captured: number,
-    original: number,
-    _s: number,
-    _n: number,
-    linkType: number,
-  ) => {
+  visitPackets(file, (packet) => {
     number++;
-    const layer = layerOfLinkType(linkType);
-    if (layer === undefined) return;
-    packet.reset(bytes, offset, captured, original, -1);
-    decodeFrame(packet, layer);
+    if (packet === undefined || packet.payloadEnd <= packet.payloadAt) return;
     const tuple = renderTuple(packet);
-    if (!wanted.has(tuple) || packet.payloadEnd <= packet.payloadAt) return;
+    if (!wanted.has(tuple)) return;
     const list = payloads.get(tuple) ?? [];
     if (list.length === 0) payloads.set(tuple, list);
-    list.push({ frame: number, octets: Uint8Array.from(bytes.subarray(packet.payloadAt, packet.payloadEnd)) });
-  };
-  while (opened.records.next({ frame }).name === "more");
-  opened.close();
+    list.push({ frame: number, octets: Uint8Array.from(packet.bytes.subarray(packet.payloadAt, packet.payloadEnd)) });
+  });
   return new Map([...payloads].map(([tuple, list]) => [tuple, streamOf(list)]));
 }
 

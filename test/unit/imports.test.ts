@@ -58,7 +58,7 @@ const PURE_PACKAGES = ["gps"];
 /** Build tools that look into the sensor's code; none of them is part of `cepa`. */
 const SCRIPTS_OVER_APPLIANCE = [
   "scripts/beyond.ts",
-  "scripts/beyond/streams.ts",
+  "scripts/capture-packets.ts",
   "scripts/classifier/window-set.ts",
   "scripts/compare-tuples.ts",
   "scripts/randomness-share.ts",
