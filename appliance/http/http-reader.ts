@@ -148,8 +148,8 @@ export class HttpReader implements StreamReader {
   }
 
   /**
-   * Octets to come of a side that are passed over, whatever they are, but for a segment that `mayStartMessage`. They may be told of
-   * by `pass` instead of given to `data`, before anything else is.
+   * Octets to come of a side that are passed over, whatever they are. Those of segments that start no message, and nothing that is
+   * read in place of one, may be told of by `pass` instead of given to `data`, before anything else is.
    */
   passing(side: number): number {
     const own = this.#side(side);
