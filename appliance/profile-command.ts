@@ -13,9 +13,10 @@ import {
 import { ProfileLearner } from "./entropy/profile-learner.ts";
 import { SHIPPED_PROFILES } from "./entropy/shipped-profiles.ts";
 import { loadProfile, loadProfiles } from "./profile-files.ts";
-import { Engine, type EngineSink } from "./session/engine.ts";
+import { Engine } from "./session/engine.ts";
+import type { EngineSink } from "./session/engine-sink.ts";
 
-const PROFILE_USAGE = `cepa-sensor profile learn --protocol NAME [--output FILE] [--source TEXT] FILE...
+const PROFILE_USAGE = `cepa-sensor profile learn --protocol NAME [--margin BITS] [--quantile PART] [--output FILE] [--source TEXT] FILE...
 cepa-sensor profile check [--profiles FOLDER] FILE...
 cepa-sensor profile show [PROFILE...]
 

@@ -1,25 +1,28 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { renderJsonLine } from "../core/json-line.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
 import { ANSWER_MAX_BYTES } from "./session/query.ts";
-import { type Cell, QUERY_DAYS_MAX, type QueryAnswer, QueryError, queryStore } from "./session/query-store.ts";
+import { type Cell, QUERY_DAYS_MAX, type QueryAnswer, QueryError, queryStore, VIEWS } from "./session/query-store.ts";
 import { printable } from "./session/table-lines.ts";
 
 export const QUERY_USAGE = `cepa-sensor query [--store FOLDER] [--json] SQL
 
-Runs one SELECT over the views \`sessions\` and \`http\` of the newest ${QUERY_DAYS_MAX} days, while capture goes on or not; "-" reads the
-SQL from standard input. Nothing can be changed by it.
+Runs one SELECT over the newest ${QUERY_DAYS_MAX} days, while capture goes on or not; "-" reads the SQL from standard input. Nothing can
+be changed by it.
 
   --store FOLDER   where the days' files are (/nsm/sessions)
   --json           one JSON object a row
   --max-rows N     rows at most; when there are more, standard error says so (100000)
 
-Columns of sessions: id sensor start end proto src_ip src_port dst_ip dst_port src_pkts src_bytes dst_pkts dst_bytes src_flags
-dst_flags src_randomness dst_randomness src_entropy dst_entropy src_p_encrypted dst_p_encrypted src_kind dst_kind protocol
-unexplained vlan. Times are Unix seconds: datetime(start, 'unixepoch') is text.
-What is as flat as encryption:
+${Object.entries(VIEWS)
+  .map(([name, columns]) => wrapped(`${name}: ${columns.join(" ")}`))
+  .join("\n")}
+
+Times are Unix seconds: datetime(start, 'unixepoch') is text. What is as flat as encryption:
   select * from sessions where src_randomness < 1 or dst_randomness < 1
+
+Exit status: 0 done; 1 the SQL can't be run, or there is no such store; 2 the command line is wrong.
 `;
 
 const OK = 0;
@@ -50,6 +53,8 @@ export async function runQueryCommand(args: readonly string[], _signal: AbortSig
   if (given === undefined || more.length > 0) return complain("query: give one SQL text, in quotes", USAGE);
   const maxRows = Number(values["max-rows"]);
   if (!Number.isInteger(maxRows) || maxRows < 1) return complain("query: --max-rows takes a number from 1 on", USAGE);
+  if (!values.answer && !existsSync(values.store))
+    return complain(`query: --store: there is no ${values.store}`, FAILED);
   const sql = given === "-" ? readFileSync(STANDARD_INPUT, "utf8") : given;
   try {
     const answer = queryStore(values.store, sql, { maxRows, maxBytes: values.answer ? ANSWER_MAX_BYTES : 2 ** 30 });
@@ -89,6 +94,11 @@ function renderTable({ columns, rows }: QueryAnswer): string[] {
       .join("  ")
       .trimEnd(),
   );
+}
+
+/** Words in lines of at most 120 characters, those after the first indented. */
+function wrapped(text: string): string {
+  return text.replaceAll(/(.{1,116})(?: |$)/g, (_, line: string, at: number) => `${at === 0 ? "" : "\n    "}${line}`);
 }
 
 function complain(message: string, status: number): number {

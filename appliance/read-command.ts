@@ -23,13 +23,13 @@ Sessions, HTTP requests, handshakes and alarms of pcap and pcapng files, read in
   --json          one JSON object a line: "type" is session, http, handshake, alarm or, last, stats; columns are those of
                   the store
   --filter BPF    only frames that match, as with tcpdump
-  --config FILE   settings in JSON, as a sensor has them: {"session": {"maxSessions": 1000000}, "entropy": {...}}
+  --config FILE   settings in JSON, as a sensor has them, of which session and entropy count: {"session": {"maxSessions": 1000000}}
   --workers N     threads that share the sessions, 1 to 16; what is printed doesn't depend on it, unless a limit of the
                   settings is reached, which they share. By default what pays for the files' size, at most 4. It is 1 for
                   standard input, other pipes, and files that only libpcap knows
 
-Exit status: 0 clean; 1 a file is damaged: what was whole before the damage is printed, and stats still come last;
-2 nothing could be read.
+Exit status: 0 clean; 1 a file is damaged or can't be read: what was whole before the damage, and the other files, are printed,
+and stats still come last; 2 nothing could be read, or the command line is wrong.
 `;
 
 const CLEAN = 0;
@@ -62,8 +62,8 @@ export async function runReadCommand(args: readonly string[], signal: AbortSigna
     return CLEAN;
   }
   if (positionals.length === 0) return refuse("read: which file?");
-  const wanted = values.workers === undefined ? 0 : Number(values.workers);
-  if (values.workers !== undefined && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= WORKERS_MAX))
+  const wanted = values.workers === undefined ? 0 : /^\d+$/.test(values.workers) ? Number(values.workers) : -1;
+  if (values.workers !== undefined && !(wanted >= 1 && wanted <= WORKERS_MAX))
     return refuse(`read: --workers: expected 1..${WORKERS_MAX}, found ${JSON.stringify(values.workers)}`);
   let config: EngineConfig;
   try {

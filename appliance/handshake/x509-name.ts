@@ -37,9 +37,10 @@ const TAG_VISIBLE = 0x1a;
 const TAG_UNIVERSAL = 0x1c;
 const TAG_BMP = 0x1e;
 
-/** Of a name; what is beyond is left out. */
+/** Of a name; what is beyond is left out (RFC 5280, appendix A.1, has 64 characters and more for most attributes). */
 const PARTS_MAX = 64;
 const VALUE_MAX_BYTES = 1024;
+const NAME_MAX_CHARACTERS = 2048;
 /** Where a code point is none. */
 const REPLACEMENT = 0xfffd;
 
@@ -48,12 +49,15 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** A distinguished name, the last part first, "CN=www.example.com,O=Example,C=DE" (RFC 4514, section 2). */
 export function renderName(name: DerCursor): string {
   const parts: string[] = [];
-  while (parts.length < PARTS_MAX && name.take(TAG_SET)) {
+  let left = NAME_MAX_CHARACTERS;
+  while (parts.length < PARTS_MAX && left > 0 && name.take(TAG_SET)) {
     const values: string[] = [];
     const set = name.inside();
-    while (values.length < PARTS_MAX && set.take(TAG_SEQUENCE)) {
+    while (values.length < PARTS_MAX && left > 0 && set.take(TAG_SEQUENCE)) {
       const value = renderAttribute(set.inside());
-      if (value !== undefined) values.push(value);
+      if (value === undefined) continue;
+      values.push(value);
+      left -= value.length;
     }
     parts.push(values.join("+"));
   }

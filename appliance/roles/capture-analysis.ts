@@ -2,8 +2,9 @@ import { nodeClock } from "../../core/node/clock.ts";
 import { journalLog } from "../../core/node/log.ts";
 import type { Log } from "../../core/ports.ts";
 import { type CaptureLine, type RingStart, runFrames } from "../capture/service.ts";
-import { Engine, type EngineConfig, type EngineSink, type Share } from "../session/engine.ts";
+import { Engine, type EngineConfig, type Share } from "../session/engine.ts";
 import type { EngineCounters } from "../session/engine-counters.ts";
+import type { EngineSink } from "../session/engine-sink.ts";
 import { connectToStarter } from "../worker.ts";
 import { type RecordBatch, RecordBatches } from "./capture-records.ts";
 

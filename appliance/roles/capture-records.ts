@@ -1,4 +1,4 @@
-import type { EngineSink } from "../session/engine.ts";
+import type { EngineSink } from "../session/engine-sink.ts";
 import type { AlarmRecord, HandshakeRecord, HttpRecord, SessionRecord } from "../session/record.ts";
 
 export type AnalysisRecord = SessionRecord | HttpRecord | HandshakeRecord | AlarmRecord;

@@ -2,33 +2,22 @@ import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import { DEFRAGMENTER_LIMITS, Defragmenter } from "../decode/defragmenter.ts";
 import { decodeExpired, decodeFrame, decodeRest, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
-import {
-  type CumulativeEntropy,
-  type EntropyProfile,
-  findBreach,
-  type ProfileDirection,
-} from "../entropy/entropy-profile.ts";
+import type { EntropyProfile } from "../entropy/entropy-profile.ts";
 import { codeOf } from "../entropy/protocol.ts";
-import {
-  PROTOCOL_HTTP,
-  PROTOCOL_HTTP2,
-  PROTOCOL_NONE,
-  PROTOCOLS,
-  recogniseProtocol,
-} from "../entropy/recognise-protocol.ts";
+import { PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_NONE, recogniseProtocol } from "../entropy/recognise-protocol.ts";
 import { SHIPPED_PROFILES } from "../entropy/shipped-profiles.ts";
 import type { HandshakeFacts } from "../handshake/handshake-facts.ts";
 import type { HttpTransaction } from "../http/http-transaction.ts";
 import { HTTP2_VERSION } from "../http/http2-reader.ts";
 import { decodeHttpRequest, mayBeRequest, startsRequestLine } from "../http/request.ts";
-import { alarmOfBreach, alarmOfUnexplained, type Direction } from "./alarms.ts";
 import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
+import type { EngineSink } from "./engine-sink.ts";
 import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
 import { openerByFlags, senderOpened } from "./opener.ts";
-import type { AlarmRecord, HandshakeRecord, HttpRecord, SessionRecord } from "./record.ts";
-import { renderHandshake, renderHttp, renderSession } from "./render.ts";
+import { renderHandshake, renderHttp } from "./render.ts";
 import { Sampler } from "./sampler.ts";
 import { type ReadersTarget, SessionReaders } from "./session-readers.ts";
+import { SessionReports } from "./session-reports.ts";
 import {
   BYTES,
   CHUNKS,
@@ -48,30 +37,18 @@ import {
   STATE_HELD,
   STATE_OPENER,
   STATE_OPENER_CERTAIN,
-  STATE_PROFILE_LEFT,
   STATE_SYN_SEEN,
-  STATE_UNEXPLAINED,
   SYN_SEQUENCE,
   VLAN,
 } from "./session-table.ts";
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./tcp-flags.ts";
 import { type StreamTarget, TcpStreams } from "./tcp-streams.ts";
 import { TimerWheel } from "./timer-wheel.ts";
+import { type WaitingSyn, WaitingSyns } from "./waiting-syns.ts";
 
 export interface EngineConfig extends Pick<SensorConfig, "session" | "entropy"> {
   /** The shipped ones by default. */
   readonly profiles?: readonly EntropyProfile[];
-}
-
-/** Where records go. Called from within `frame`, `advance` and `finish`; what throws here stops the engine's caller. */
-export interface EngineSink {
-  /** `final` is false for a session that goes on (every `activeMs`): the same id comes again. */
-  session(record: SessionRecord, final: boolean): void;
-  http(record: HttpRecord): void;
-  handshake(record: HandshakeRecord): void;
-  alarm(record: AlarmRecord): void;
-  /** For who wants to know how the entropy of each direction of a session that is over has developed. */
-  cumulative?(protocol: string, direction: ProfileDirection, points: readonly CumulativeEntropy[]): void;
 }
 
 /** One of several engines that see the same frames, each with its part of the sessions. */
@@ -115,7 +92,6 @@ export class Engine implements StreamTarget, ReadersTarget {
   readonly counters: EngineCounters = zeroCounters();
   readonly #config: EngineConfig["session"];
   readonly #sink: EngineSink;
-  readonly #sensor: string;
   readonly #firstId: number;
   readonly #idStride: number;
   readonly #share: Share;
@@ -126,9 +102,9 @@ export class Engine implements StreamTarget, ReadersTarget {
   readonly #streams: TcpStreams;
   readonly #readers: SessionReaders;
   readonly #sampler: Sampler;
-  /** By the code of a protocol. */
-  readonly #profiles: readonly (EntropyProfile | undefined)[];
+  readonly #reports: SessionReports;
   readonly #timers: TimerWheel;
+  readonly #waitingSyns: WaitingSyns;
   readonly #look: (row: number) => void;
   readonly #idle: (row: number) => number;
   /** Rows that `finish` has not reported yet, the last id first. */
@@ -142,7 +118,6 @@ export class Engine implements StreamTarget, ReadersTarget {
     const { maxSessions } = config.session;
     this.#config = config.session;
     this.#sink = sink;
-    this.#sensor = options.sensor;
     this.#firstId = options.firstId;
     this.#idStride = options.idStride ?? 1;
     this.#share = options.share ?? { index: 0, count: 1 };
@@ -153,8 +128,12 @@ export class Engine implements StreamTarget, ReadersTarget {
     this.#streams = new TcpStreams(this.#table, { directionBytes, totalBytes }, this, this.counters);
     this.#readers = new SessionReaders(maxSessions + 1, config.session.readerBytes, this, this.counters);
     this.#sampler = new Sampler(config.entropy, maxSessions + 1);
-    const profiles = config.profiles ?? SHIPPED_PROFILES;
-    this.#profiles = PROTOCOLS.map((known) => profiles.find(({ protocol }) => protocol === known?.name));
+    this.#reports = new SessionReports(this.#table, this.#sampler, config.profiles ?? SHIPPED_PROFILES, {
+      sink,
+      counters: this.counters,
+      sensor: options.sensor,
+    });
+    this.#waitingSyns = new WaitingSyns(this.#table);
     this.#timers = new TimerWheel(maxSessions + 1);
     this.#look = (row) => this.#lookAt(row);
     this.#idle = (row) => this.#idleSecond(row);
@@ -302,18 +281,17 @@ export class Engine implements StreamTarget, ReadersTarget {
     const { count, index } = this.#share;
     if (count > 1 && ((hash >>> 16) * count) >>> 16 !== index) return;
     let row = table.find(key, hash);
-    if (row !== NO_ROW && packet.protocol === IP_TCP && this.#startsAnew(row, side)) {
-      this.#timers.take(row);
-      this.#forget(row);
-      row = NO_ROW;
+    if (row !== NO_ROW && packet.protocol === IP_TCP) {
+      const isOver = isSyn(packet.tcpFlags) && isClosed(table.words[row * ROW_WORDS + FLAGS] as number);
+      const syn = isOver ? undefined : this.#waitingSyns.answered(row, side, packet);
+      if (isOver || syn !== undefined) row = this.#startAnew(row, key, hash, side, syn);
     }
     if (row === NO_ROW) row = this.#open(key, hash, side);
     const { numbers } = table;
     const base = row * ROW_NUMBERS;
-    const packets = base + PACKETS + side;
-    const bytes = base + BYTES + side;
-    numbers[packets] = (numbers[packets] as number) + packet.fragmentCount;
-    numbers[bytes] = (numbers[bytes] as number) + packet.ipBytes;
+    addPackets(numbers, row, side, packet.fragmentCount, packet.ipBytes);
+    if (packet.protocol === IP_TCP && isSyn(packet.tcpFlags))
+      if (this.#waitingSyns.take(row, side, packet, this.#now, this.#nextId())) return;
     if (this.#now > (numbers[base + END] as number)) numbers[base + END] = this.#now;
     else if (this.#now < (numbers[base + START] as number)) numbers[base + START] = this.#now; // frames out of order
     if (packet.laterFragment) return;
@@ -333,7 +311,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     const row = table.add(key, hash);
     const { words, numbers } = table;
     const base = row * ROW_NUMBERS;
-    numbers[base + ID] = this.#firstId + this.#idStride * (this.#packets - 1);
+    numbers[base + ID] = this.#nextId();
     numbers[base + START] = this.#now;
     numbers[base + END] = this.#now;
     numbers[base + REPORT_DUE] = Math.floor((this.#now / MICROSECONDS) * SECOND_MS + this.#config.activeMs) / SECOND_MS;
@@ -344,15 +322,26 @@ export class Engine implements StreamTarget, ReadersTarget {
     return row;
   }
 
-  /** A SYN that can't belong to the session at hand: one with another sequence number, or after its end. */
-  #startsAnew(row: number, side: number): boolean {
-    const packet = this.#packet;
-    if ((packet.tcpFlags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) !== FLAG_SYN) return false;
-    const { words } = this.#table;
-    const base = row * ROW_WORDS;
-    const synSeen = ((words[base + STATE] as number) & (STATE_SYN_SEEN << side)) !== 0;
-    if (synSeen && words[base + SYN_SEQUENCE + side] !== packet.tcpSequence) return true;
-    return isClosed(words[base + FLAGS] as number);
+  /** Of the session that the packet at hand opens. */
+  #nextId(): number {
+    return this.#firstId + this.#idStride * (this.#packets - 1);
+  }
+
+  /** Ends the session and opens the next between the same endpoints: with the SYN that waited, if it is one's. */
+  #startAnew(row: number, key: Int32Array, hash: number, side: number, syn: WaitingSyn | undefined): number {
+    if (syn !== undefined) addPackets(this.#table.numbers, row, syn.side, -1, -syn.bytes);
+    this.#timers.take(row);
+    this.#forget(row);
+    const opened = this.#open(key, hash, side);
+    if (syn === undefined) return opened;
+    const { words, numbers } = this.#table;
+    addPackets(numbers, opened, syn.side, 1, syn.bytes);
+    numbers[opened * ROW_NUMBERS + ID] = syn.id;
+    numbers[opened * ROW_NUMBERS + START] = syn.timeUs;
+    words[opened * ROW_WORDS + FLAGS] = FLAG_SYN << (8 * syn.side);
+    this.#syn(opened, syn.side, FLAG_SYN, syn.sequence);
+    this.#streams.begin(opened, syn.side, (syn.sequence + 1) | 0);
+    return opened;
   }
 
   #segment(row: number, side: number): void {
@@ -372,7 +361,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     let sequence = packet.tcpSequence;
     if ((flags & FLAG_SYN) !== 0) {
       sequence = (sequence + 1) | 0; // a SYN takes a sequence number; what it carries comes after (RFC 7413)
-      this.#syn(row, side);
+      this.#syn(row, side, flags, packet.tcpSequence);
       this.#streams.begin(row, side, sequence);
     }
     if (packet.payloadWireBytes > 0 && (flags & FLAG_RST) === 0)
@@ -381,10 +370,9 @@ export class Engine implements StreamTarget, ReadersTarget {
       this.#streams.acknowledge(row, side, packet.tcpAcknowledgment, this.#now);
   }
 
-  #syn(row: number, side: number): void {
+  #syn(row: number, side: number, tcpFlags: number, tcpSequence: number): void {
     const { words } = this.#table;
     const base = row * ROW_WORDS;
-    const { tcpFlags, tcpSequence } = this.#packet;
     let state = words[base + STATE] as number;
     if ((tcpFlags & FLAG_ACK) === 0 && (state & (STATE_SYN_SEEN << side)) === 0) {
       state |= STATE_SYN_SEEN << side;
@@ -459,7 +447,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     if (Math.ceil(numbers[base + REPORT_DUE] as number) <= second) {
       if (end > (numbers[base + REPORTED_AT] as number)) {
         numbers[base + REPORTED_AT] = end;
-        this.#report(row, false);
+        this.#reports.report(row, false);
       }
       numbers[base + REPORT_DUE] = second + this.#config.activeMs / SECOND_MS;
     }
@@ -470,57 +458,24 @@ export class Engine implements StreamTarget, ReadersTarget {
   #forget(row: number): void {
     this.#streams.end(row);
     this.#readers.end(row);
-    const record = this.#report(row, true);
+    this.#waitingSyns.remove(row);
+    this.#reports.report(row, true);
     this.#sampler.clear(row);
     this.#table.remove(row);
     this.counters.sessionsActive = this.#table.size;
-    this.counters.sessions++;
-    if ((record.src_randomness ?? 1) < 1 || (record.dst_randomness ?? 1) < 1) this.counters.sessionsFlat++;
   }
+}
 
-  /** Gives the record of a row out, and once in its life the alarms that it gives rise to. */
-  #report(row: number, final: boolean): SessionRecord {
-    const record = renderSession(this.#table, this.#sampler, row, this.#sensor);
-    this.counters.samplesSkipped = this.#sampler.skipped;
-    this.counters.rawWindowsSkipped = this.#sampler.rawWindowsSkipped;
-    this.#sink.session(record, final);
-    const opener = this.openerOf(row);
-    for (let side = 0; side < 2; side++) {
-      const direction = side === opener ? "src" : "dst";
-      if (record.unexplained === 1)
-        this.#raise(row, STATE_UNEXPLAINED << side, () => alarmOfUnexplained(record, direction));
-      this.#checkProfile(row, side, record, direction, final);
-    }
-    return record;
-  }
+/** One that asks for a connection. */
+function isSyn(tcpFlags: number): boolean {
+  return (tcpFlags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) === FLAG_SYN;
+}
 
-  /** Whether the entropy of a side, which was seen from its start, has developed as it does in its protocol. */
-  #checkProfile(row: number, side: number, record: SessionRecord, direction: Direction, final: boolean): void {
-    const { words } = this.#table;
-    const base = row * ROW_WORDS;
-    const profile = this.#profiles[words[base + PROTOCOL] as number];
-    if (profile === undefined && this.#sink.cumulative === undefined) return;
-    if (record.proto === IP_TCP && (((words[base + FLAGS] as number) >> (8 * side)) & FLAG_SYN) === 0) return;
-    const points = this.#sampler.cumulative(2 * row + side);
-    if (points.length === 0) return;
-    const who = direction === "src" ? "client" : "server";
-    if (final && record.protocol !== null) this.#sink.cumulative?.(record.protocol, who, points);
-    const breach = profile && findBreach(profile[who], points);
-    if (breach !== undefined)
-      this.#raise(row, STATE_PROFILE_LEFT << side, () => alarmOfBreach(record, direction, breach));
-  }
-
-  /** An alarm, if there is one and none was raised before that `bit` of the row's state stands for. */
-  #raise(row: number, bit: number, alarmOf: () => AlarmRecord | undefined): void {
-    const { words } = this.#table;
-    const state = row * ROW_WORDS + STATE;
-    if (((words[state] as number) & bit) !== 0) return;
-    const alarm = alarmOf();
-    if (alarm === undefined) return;
-    words[state] = (words[state] as number) | bit;
-    this.counters.alarms++;
-    this.#sink.alarm(alarm);
-  }
+/** Packets and octets of a side of a row. */
+function addPackets(numbers: Float64Array, row: number, side: number, packets: number, bytes: number): void {
+  const base = row * ROW_NUMBERS + side;
+  numbers[base + PACKETS] = (numbers[base + PACKETS] as number) + packets;
+  numbers[base + BYTES] = (numbers[base + BYTES] as number) + bytes;
 }
 
 /** Reset by one side, or finished by both. `flags` has those of both sides, as FLAGS of a row. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { constants, DatabaseSync } from "node:sqlite";
 import { type Day, dayFileName, listDays } from "./day-files.ts";
-import { HTTP_COLUMNS, SESSION_COLUMNS } from "./record.ts";
+import { ALARM_COLUMNS, HANDSHAKE_COLUMNS, HTTP_COLUMNS, SESSION_COLUMNS } from "./record.ts";
 import { SCHEMA } from "./store-schema.ts";
 
 /** SQLite attaches ten databases to one; the newest days count. */
@@ -9,6 +9,14 @@ export const QUERY_DAYS_MAX = 11;
 const HEAP_LIMIT_BYTES = 512 * 1024 * 1024;
 const SQL_MAX_BYTES = 100_000;
 const VALUE_MAX_BYTES = 1024 * 1024;
+
+/** The views that can be asked, with their columns. */
+export const VIEWS: Readonly<Record<string, readonly string[]>> = {
+  sessions: SESSION_COLUMNS,
+  http: HTTP_COLUMNS,
+  handshakes: HANDSHAKE_COLUMNS,
+  alarms: ALARM_COLUMNS,
+};
 
 export type Cell = string | number | null;
 
@@ -31,7 +39,7 @@ export class QueryError extends Error {
 }
 
 /**
- * Runs one SELECT over the views `sessions` and `http`, which join the newest days of the folder. Nothing can be written,
+ * Runs one SELECT over VIEWS, which join the newest days of the folder. Nothing can be written,
  * attached or set. It takes as long as it takes: whoever can't wait runs it in a process of its own, as runQuery does.
  * Throws a QueryError.
  */
@@ -88,12 +96,11 @@ function openDays(folder: string, days: readonly Day[]): DatabaseSync {
     database.prepare(`attach ? as ${schema}`).run(join(folder, dayFileName(day)));
     schemas.push(schema);
   }
-  createView(database, "sessions", SESSION_COLUMNS, schemas);
-  createView(database, "http", HTTP_COLUMNS, schemas);
+  for (const [name, columns] of Object.entries(VIEWS)) createView(database, name, columns, schemas);
   return database;
 }
 
-/** A file of an older version may lack columns: they are null. */
+/** A file of an older version may lack tables, or columns: they are null. */
 function createView(
   database: DatabaseSync,
   table: string,
@@ -111,7 +118,8 @@ function createView(
     const list = columns.map((column) => (present.has(column) ? `"${column}"` : `null as "${column}"`));
     return [`select ${list.join(", ")} from ${schema}.${table}`];
   });
-  database.exec(`create temp view ${table} as ${selects.join(" union all ")}`);
+  const none = `select ${columns.map((column) => `null as "${column}"`).join(", ")} where false`;
+  database.exec(`create temp view ${table} as ${selects.join(" union all ") || none}`);
 }
 
 /** sqlite.org/c3ref/c_alter_table.html: reading and calculating are allowed, nothing else. */

@@ -62,6 +62,8 @@ export const STATE_HELD = 64;
 export const STATE_UNEXPLAINED = 256;
 /** ... because its entropy left the profile of its protocol. */
 export const STATE_PROFILE_LEFT = 1024;
+/** A SYN of another session waits for its answer: see waiting-syns.ts; one bit for both sides. */
+export const STATE_SYN_WAITS = 4096;
 
 /** Slots to begin with; a power of 2. */
 const SLOTS_FIRST = 1024;

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Day, dayFileName, dayOfSeconds, listDays } from "./day-files.ts";
-import type { EngineSink } from "./engine.ts";
+import type { EngineSink } from "./engine-sink.ts";
 import {
   ALARM_COLUMNS,
   type AlarmRecord,

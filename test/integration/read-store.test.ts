@@ -89,9 +89,29 @@ test("a session of each day is in that day's file, and days can be removed", () 
   const days = () => readdirSync(folder).filter((name) => name.endsWith(".db"));
   const [oldest, ...others] = days().sort();
   assert.ok(others.length > 2);
+  const every = parseRecords(
+    listCaptures()
+      .map(({ path }) => runSensor(["read", "--json", path]).stdout)
+      .join(""),
+  );
+  for (const [view, type] of [
+    ["sessions", "session"],
+    ["http", "http"],
+    ["handshakes", "handshake"],
+    ["alarms", "alarm"],
+  ] as const) {
+    const count = runSensor(["query", "--json", "--store", folder, `select count(*) as n from ${view}`]).stdout;
+    assert.deepEqual(JSON.parse(count), { n: every.filter((record) => record.type === type).length }, view);
+  }
   store.removeBefore(Date.parse(`${oldest?.slice(0, 10)}T12:00:00Z`) / 1000 + 86_400);
   assert.deepEqual(days().sort(), others);
   store.close();
+});
+
+test("a store that isn't there is said to be absent", () => {
+  const absent = join(nsm, "absent");
+  const { status, stderr } = runSensor(["query", "--store", absent, "select 1"]);
+  assert.deepEqual({ status, stderr }, { status: 1, stderr: `cepa-sensor: query: --store: there is no ${absent}\n` });
 });
 
 test("a damaged file is put aside", () => {

@@ -123,6 +123,7 @@ test("what can't be read is said once; a wrong filter too", () => {
     [["--workers", "2", "--filter", "no such thing", OFFICE], /^cepa-sensor: read: --filter: .*\n$/],
     [["--workers", "0", OFFICE], /^cepa-sensor: read: --workers: expected 1\.\.16, found "0"\n$/],
     [["--workers", "two", OFFICE], /^cepa-sensor: read: --workers: expected 1\.\.16, found "two"\n$/],
+    [["--workers", "1e1", OFFICE], /^cepa-sensor: read: --workers: expected 1\.\.16, found "1e1"\n$/],
   ] as const) {
     const { status, stdout, stderr } = runSensor(["read", "--json", ...args]);
     assert.deepEqual({ status, stdout }, { status: 2, stdout: "" });
@@ -167,6 +168,10 @@ test("settings of a file hold, and wrong ones are refused by name", () => {
   for (const [settings, message] of [
     ['{"session": {"maxSessions": 1}}', /session\.maxSessions: expected an integer, 1000\.\./],
     ['{"session": {"nothing": 1}}', /session\.nothing: expected one of /],
+    [
+      '{"entropy": {"profilesFolder": "/absent"}}',
+      /entropy\.profilesFolder: expected a folder with profiles, found "\/absent"/,
+    ],
     ["{", /settings\.json: expected JSON/],
   ] as const) {
     const { status, stdout, stderr } = run(settings);

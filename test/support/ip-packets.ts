@@ -11,6 +11,7 @@ export interface Endpoints {
 export interface Segment extends Endpoints {
   readonly flags?: number;
   readonly sequence?: number;
+  readonly acknowledgment?: number;
   readonly payload?: Uint8Array | string;
 }
 
@@ -27,6 +28,7 @@ export function tcpPacket(segment: Segment): Uint8Array {
   view.setUint16(0, segment.fromPort ?? 0);
   view.setUint16(2, segment.toPort ?? 0);
   view.setUint32(4, (segment.sequence ?? 0) >>> 0);
+  view.setUint32(8, (segment.acknowledgment ?? 0) >>> 0);
   view.setUint16(12, 0x5000 | (segment.flags ?? ACK));
   return ipPacket(segment, 6, joined(header, payload));
 }

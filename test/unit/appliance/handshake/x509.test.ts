@@ -55,6 +55,12 @@ for (const { name, parts, expected } of [
 ])
   test(`decodeCertificate: ${name}`, () => assert.deepEqual(decodeCertificate(certificate(parts)), expected));
 
+test("decodeCertificate: a name of any length takes bounded room", () => {
+  const part = namePart(ORGANISATION, PRINTABLE, latin1("x".repeat(900)));
+  const facts = decodeCertificate(certificate({ ...PLAIN, subject: Array.from({ length: 60 }, () => part) }));
+  assert.match(facts?.subject ?? "", /^O=x{900}(?:,O=x{900}){2}$/);
+});
+
 test("decodeCertificate: what is no certificate", () => {
   for (const hex of ["", "30", "3000", "30023000", "3080", "30053003020101", "3084ffffffff", "1f8101"])
     assert.doesNotThrow(() => decodeCertificate(bytesOf(hex)), hex);

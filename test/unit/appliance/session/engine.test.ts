@@ -225,6 +225,47 @@ test("Engine: a SYN in the midst of a session that nobody answers hides nothing 
   }
 });
 
+test("Engine: a SYN in the midst of a session begins another once it is answered, and counts to that", () => {
+  const h = harness();
+  h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 0 }));
+  h.feed(tcpPacket({ ...SERVER, flags: SYN | ACK, sequence: 0, acknowledgment: 1 }));
+  h.feed(tcpPacket({ ...CLIENT, sequence: 1, payload: REQUEST }));
+  h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 77_000 }));
+  h.feed(tcpPacket({ ...SERVER, sequence: 1, acknowledgment: 1 + REQUEST.length }));
+  h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 99_000 }));
+  h.feed(tcpPacket({ ...SERVER, flags: SYN | ACK, sequence: 500, acknowledgment: 99_001 }));
+  h.feed(tcpPacket({ ...CLIENT, sequence: 99_001, payload: REQUEST }));
+  h.feed(tcpPacket({ ...SERVER, sequence: 501, payload: OK }));
+  const finals = finalsOf(h);
+  assert.deepEqual(
+    finals.map(({ src_ip, src_pkts, dst_pkts }) => [src_ip, src_pkts, dst_pkts]),
+    [
+      ["10.0.0.9", 3, 2], // the SYN that nobody answered is one of the three
+      ["10.0.0.9", 2, 2],
+    ],
+  );
+  assert.deepEqual(
+    h.requests.map(({ session_id, status }) => [session_id, status]),
+    [
+      [finals[0]?.id, null],
+      [finals[1]?.id, 200],
+    ],
+  );
+});
+
+test("Engine: a SYN in the midst of a session of which one direction is seen begins another once it goes on", () => {
+  const h = harness();
+  h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 0 }));
+  h.feed(tcpPacket({ ...CLIENT, sequence: 1, payload: REQUEST }));
+  h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 99_000 }));
+  h.feed(tcpPacket({ ...CLIENT, sequence: 99_001, payload: REQUEST }));
+  assert.deepEqual(
+    finalsOf(h).map(({ src_pkts }) => src_pkts),
+    [2, 2],
+  );
+  assert.equal(h.requests.length, 2);
+});
+
 test("Engine: octets that never came are counted", () => {
   const h = harness();
   h.feed(tcpPacket({ ...CLIENT, sequence: 1, payload: "abc" }));
@@ -455,7 +496,7 @@ test("Engine: a new SYN after the end, or with another number, is a new session;
   h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 1 }));
   h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 1 }));
   h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 999 }));
-  h.feed(tcpPacket({ ...SERVER, flags: RST }));
+  h.feed(tcpPacket({ ...SERVER, flags: RST | ACK, acknowledgment: 1000 }));
   h.feed(tcpPacket({ ...CLIENT, flags: SYN, sequence: 999 }));
   assert.deepEqual(
     finalsOf(h).map(({ id, src_pkts, dst_pkts }) => [id, src_pkts, dst_pkts]),
