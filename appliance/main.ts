@@ -29,6 +29,7 @@ Runs one role until SIGTERM. ROLE is one of
   vault        asks base for the key and opens the store
   link         keeps base informed, carries its questions
   phone-home   position, and the call for help by cellular modem
+  update       downloads and checks newer versions of the image
 
   --state FOLDER   the state partition (${APPLIANCE_FOLDERS.stateFolder})
   --run FOLDER     sockets of the roles (${APPLIANCE_FOLDERS.runFolder})
@@ -54,6 +55,7 @@ const ROLES: Readonly<Partial<Record<RoleName, () => Promise<Role>>>> = {
   capture: async () => (await import("./roles/capture.ts")).runCaptureRole,
   link: async () => (await import("./roles/link.ts")).runLinkRole,
   "phone-home": async () => (await import("./roles/phone-home.ts")).runPhoneHomeRole,
+  update: async () => (await import("./roles/update.ts")).runUpdateRole,
   vault: async () => (await import("./roles/vault.ts")).runVaultRole,
 };
 

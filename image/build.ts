@@ -7,6 +7,7 @@ import type { ImageProfile } from "./profile.ts";
 import { readSecureBootKeys } from "./secure-boot-keys.ts";
 import type { Step } from "./step.ts";
 import { ImageError, runSteps, type StepEvent } from "./step-runner.ts";
+import { planUpdateSet } from "./update-set.ts";
 
 export interface BuildOptions {
   readonly profile: ImageProfile;
@@ -16,6 +17,8 @@ export interface BuildOptions {
   readonly mirrorUrl: string | undefined;
   /** Folder of Secure Boot keys; unsigned without. */
   readonly keysFolder: string | undefined;
+  /** Boxes that have seen this version's update take none below. */
+  readonly minimumVersion: string;
   /** SOURCE_DATE_EPOCH, when given. */
   readonly epochS: number | undefined;
 }
@@ -26,8 +29,9 @@ export interface BuildPorts {
   readonly report: (event: StepEvent) => void;
 }
 
-/** Stands for the root hash in a plan that is only shown. */
+/** Stand for the root hash and for sizes in a plan that is only shown. */
 const UNKNOWN_ROOT_HASH = "0".repeat(64);
+const UNKNOWN_SIZES = { efiBytes: 0, rootBytes: 0, verityBytes: 0 };
 
 /** What buildImage would do, in order. */
 export async function planImage(
@@ -36,7 +40,9 @@ export async function planImage(
   signal: AbortSignal,
 ): Promise<readonly Step[]> {
   const inputs = await readInputs({ ...options, epochS: options.epochS ?? 0 }, ports, signal);
-  return [...planRoot(inputs), ...planDisk(inputs, UNKNOWN_ROOT_HASH)];
+  const { minimumVersion } = options;
+  const update = { minimumVersion, rootHash: UNKNOWN_ROOT_HASH, sizes: UNKNOWN_SIZES };
+  return [...planRoot(inputs), ...planDisk(inputs, UNKNOWN_ROOT_HASH), ...planUpdateSet(inputs, update)];
 }
 
 /** Builds the image, doing only what is needed. Throws an ImageError. */
@@ -64,14 +70,21 @@ export async function buildImage(
   const rootHash = (await readFile(work.rootHash, "utf8")).trim();
   await runSteps(planDisk(inputs, rootHash), runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
   const sizeOf = async (path: string) => (await stat(path)).size;
+  const sizes = {
+    efiBytes: await sizeOf(`${work.work}/signed/cepa.efi`),
+    rootBytes: await sizeOf(`${work.work}/root.erofs`),
+    verityBytes: await sizeOf(`${work.work}/root.verity`),
+  };
+  const update = planUpdateSet(inputs, { minimumVersion: options.minimumVersion, rootHash, sizes });
+  await runSteps(update, runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
   const manifest: ImageManifest = {
     version: options.version,
     profile: profile.name,
     rootHash,
     epochS: inputs.epochS,
     diskBytes: await sizeOf(work.disk),
-    rootBytes: await sizeOf(`${work.work}/root.erofs`),
-    verityBytes: await sizeOf(`${work.work}/root.verity`),
+    rootBytes: sizes.rootBytes,
+    verityBytes: sizes.verityBytes,
     ukiBytes: await sizeOf(`${work.work}/cepa.efi`),
     initrdBytes: await sizeOf(`${work.work}/initrd.zst`),
     partitions: profile.sizes,

@@ -1,3 +1,4 @@
+import { slotUuidsOf } from "../core/slot-uuids.ts";
 import type { DiskSizes } from "./profile.ts";
 
 /** GPT partition types. Source: UEFI specification 2.10, section 5.3.3; UAPI group, Discoverable Partitions. */
@@ -13,20 +14,6 @@ export const PARTITION_TYPES = {
 export const STATE_LABEL = "state";
 /** Label of a slot's partitions that hold nothing (systemd-sysupdate's name for it). */
 export const EMPTY_LABEL = "_empty";
-
-export interface SlotUuids {
-  readonly root: string;
-  readonly verity: string;
-}
-
-/** A slot is found by what is in it: its two partition UUIDs are the two halves of the root hash (64 hex digits). */
-export function slotUuidsOf(rootHash: string): SlotUuids {
-  return { root: uuidOf(rootHash.slice(0, 32)), verity: uuidOf(rootHash.slice(32, 64)) };
-}
-
-function uuidOf(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
 
 export interface PartitionDefinition {
   /** Name of the file for systemd-repart; the order of names is the order on disk. */

@@ -3,6 +3,7 @@ import { planPartitions, renderPartition } from "./layout.ts";
 import type { ImageProfile } from "./profile.ts";
 import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
 import type { Action, Step } from "./step.ts";
+import { updatePublicKeyOf } from "./update-key.ts";
 
 const TOOLS = "tools";
 /** Fixed, so that the same files give the same image; the root hash is what tells images apart. */
@@ -80,6 +81,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
   const overlays = [`${paths.project}/overlay`, `${image}/profiles/${profile.name}/overlay`];
   const sensor = `${paths.dist}/cepa-sensor`;
   const native = `${paths.dist}/native`;
+  const updateKeys = inputs.keys === undefined ? [] : [updatePublicKeyOf(inputs.keys)];
   const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`);
   return [
     {
@@ -133,7 +135,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
       name: "system",
       does: "lay the sensor over the root file system, and seal it",
       after: ["root"],
-      inputs: [...overlays, sensor, native],
+      inputs: [...overlays, sensor, native, ...updateKeys],
       outputs: [`${work}/system`, `${work}/root.erofs`, `${work}/root.verity`, rootHash],
       actions: [
         { kind: "copyTree", from: `${work}/root`, to: `${work}/system` },
@@ -143,6 +145,8 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         ),
         { kind: "lay", from: sensor, to: `${work}/system/usr/bin/cepa-sensor`, mode: 0o755 },
         { kind: "lay", from: native, to: `${work}/system/usr/lib/cepa/native` },
+        // Under verity: who may sign what this box takes for an update. Without it the box takes none.
+        ...updateKeys.map((from): Action => ({ kind: "lay", from, to: `${work}/system/usr/lib/cepa/update.pub` })),
         { kind: "write", path: `${work}/system/usr/lib/os-release`, text: renderOsRelease(inputs) },
         runTool("systemd-sysusers", ["--root=/work/system"]),
         inShell("rm -f /work/system/etc/*- /work/system/etc/.pwd.lock"),

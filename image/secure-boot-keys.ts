@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Exec } from "../core/ports.ts";
+import { makeUpdateKey, UPDATE_KEY_FILES } from "./update-key.ts";
 
 /** UEFI 2.10, section 32.3: the platform key signs the key exchange keys, those sign db, and a key in db signs what boots. */
 export const SECURE_BOOT_KEYS = ["PK", "KEK", "db"] as const;
@@ -23,7 +24,10 @@ export class SecureBootKeysError extends Error {
   }
 }
 
-/** A folder of keys: NAME.key and NAME.crt (PEM) of each, and the GUID that owns them in the firmware's lists. */
+/**
+ * A folder of keys: NAME.key and NAME.crt (PEM) of each, the GUID that owns them in the firmware's lists, and the pair that signs
+ * updates.
+ */
 export interface SecureBootKeys {
   readonly folder: string;
   readonly ownerGuid: string;
@@ -56,6 +60,7 @@ export async function makeSecureBootKeys(
     }
     const ownerGuid = randomUUID();
     await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
+    await makeUpdateKey(made);
     await rename(made, folder); // fails when somebody has put something there
     return { folder, ownerGuid };
   } catch (error) {
@@ -76,14 +81,30 @@ async function isFree(folder: string): Promise<boolean> {
   }
 }
 
-export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys> {
-  const wanted = [...SECURE_BOOT_KEYS.flatMap((key) => [`${key}.key`, `${key}.crt`]), GUID_FILE];
+/**
+ * Adds the pair that signs updates to a folder of keys that was made before there was one. False: it is no such folder, and nothing was
+ * done.
+ */
+export async function addUpdateKey(folder: string): Promise<boolean> {
+  const missing = await missingFiles(folder);
+  if (missing.length !== UPDATE_KEY_FILES.length || !UPDATE_KEY_FILES.every((name) => missing.includes(name)))
+    return false;
+  await makeUpdateKey(folder);
+  return true;
+}
+
+async function missingFiles(folder: string): Promise<readonly string[]> {
+  const wanted = [...SECURE_BOOT_KEYS.flatMap((key) => [`${key}.key`, `${key}.crt`]), GUID_FILE, ...UPDATE_KEY_FILES];
   const found = new Set(await readdir(folder).catch(() => []));
-  const missing = wanted.filter((name) => !found.has(name));
+  return wanted.filter((name) => !found.has(name));
+}
+
+export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys> {
+  const missing = await missingFiles(folder);
   if (missing.length > 0)
     throw new SecureBootKeysError(
       "incomplete",
-      `${folder} has no ${missing.join(", ")}: \`cepa image keys ${folder}\` makes a set of keys`,
+      `${folder} has no ${missing.join(", ")}: \`cepa image keys ${folder}\` makes a set of keys, or adds the pair for updates`,
     );
   const ownerGuid = (await readFile(`${folder}/${GUID_FILE}`, "utf8")).trim();
   if (!GUID.test(ownerGuid))

@@ -8,14 +8,16 @@ import { runInitCommand } from "./init-command.ts";
 import { runPcapCommand } from "./pcap-command.ts";
 import { runQueryCommand } from "./query-command.ts";
 import { runSensorCommand } from "./sensor-command.ts";
+import { runUpdateCommand } from "./update-command.ts";
 
 const USAGE = `usage: cepa COMMAND …
 
   init           make a provider: certificate authority, keys, settings
   image build    build the disk image of a sensor
-  sensor         add, list, show, hold and release sensors
+  sensor         add, list, show, set, hold and release sensors
   flash          write the image and one sensor's identity on a disk
   base run       run base: the VPN, key release, the link, the alert inbox
+  update         publish versions of the image, and say who gets them
   query          ask a sensor's session store in SQL
   pcap           fetch full content from a sensor
   alerts         emergency messages that sensors have sent
@@ -33,6 +35,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   sensor: runSensorCommand,
   flash: runFlashCommand,
   base: runBaseCommand,
+  update: runUpdateCommand,
   query: runQueryCommand,
   pcap: runPcapCommand,
   alerts: runAlertsCommand,

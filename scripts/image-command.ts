@@ -3,25 +3,29 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
+import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
 import { withBuildLock } from "../image/build-lock.ts";
 import { findProfile, PROFILES } from "../image/profile.ts";
-import { makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
+import { addUpdateKey, makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError, type StepEvent } from "../image/step-runner.ts";
 
-const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--dry-run] [--json]
+const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--image-version VERSION] [--minimum-version VERSION] [--dry-run] [--json]
        cepa image keys FOLDER [--owner NAME]
 
-build makes the disk image of a sensor.
+build makes the disk image of a sensor, and with keys the set that \`cepa update publish\` takes: dist/cepa-PROFILE-VERSION.update.
 
   --profile NAME  ${PROFILES.map(({ name }) => name).join(", ")} (default: qemu)
-  --keys FOLDER   sign for Secure Boot with the keys there; without it nothing is signed
+  --keys FOLDER   sign for Secure Boot, and for updates, with the keys there; without it nothing is signed, and the box takes no updates
+  --image-version VERSION    of the image (default: that of this checkout)
+  --minimum-version VERSION  boxes that have seen this update take none below, whoever signed it (default: none)
   --dry-run       print the steps and do nothing
   --json          print the manifest, or with --dry-run the plan, as JSON
 
-keys makes PK, KEK and db for Secure Boot in FOLDER, which must not be there or be empty. Boxes trust what db has signed: keep a copy
-where the images are built and one in a safe.
+keys makes PK, KEK and db for Secure Boot, and update.key and update.pub (Ed25519) for updates, in FOLDER, which must not be there or be
+empty; a folder of keys that lacks only the two for updates gets them. Boxes trust what db and update.key have signed: keep a copy where
+the images are built and one in a safe.
 
   --owner NAME    whose keys they are, in the certificates (default: Cepa)
 
@@ -51,7 +55,8 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     const { version } = JSON.parse(await readFile(`${project}/package.json`, "utf8")) as { version: string };
     const build: BuildOptions = {
       profile,
-      version,
+      version: options.imageVersion ?? version,
+      minimumVersion: options.minimumVersion ?? LEAST_VERSION,
       paths: { project, cache: `${project}/.cache/image`, dist: `${project}/dist` },
       mirrorUrl: process.env.CEPA_MIRROR,
       keysFolder: options.keys === undefined ? undefined : resolve(options.keys),
@@ -77,7 +82,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
       const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
       const seconds = ((nodeClock.monotonicMs() - startedMs) / 1000).toFixed(1);
       process.stdout.write(
-        `image: dist/cepa-${profile.name}.raw, version ${version}, root ${mib(manifest.rootBytes)} MiB, ` +
+        `image: dist/cepa-${profile.name}.raw, version ${manifest.version}, root ${mib(manifest.rootBytes)} MiB, ` +
           `boot ${mib(manifest.ukiBytes)} MiB, root hash ${manifest.rootHash.slice(0, 16)}…, ${seconds} s\n`,
       );
     }
@@ -120,8 +125,12 @@ async function runKeysCommand(args: readonly string[], signal: AbortSignal): Pro
     return 2;
   }
   try {
+    if (await addUpdateKey(resolve(folder))) {
+      process.stdout.write(`${folder}: added update.key and update.pub; the other keys are as they were\n`);
+      return 0;
+    }
     await makeSecureBootKeys(resolve(folder), owner, nodeExec, signal);
-    process.stdout.write(`${folder}: PK, KEK and db; build with --keys ${folder}\n`);
+    process.stdout.write(`${folder}: PK, KEK, db and the pair for updates; build with --keys ${folder}\n`);
     return 0;
   } catch (error) {
     if (signal.aborted) throw error;
@@ -133,6 +142,8 @@ async function runKeysCommand(args: readonly string[], signal: AbortSignal): Pro
 interface Options {
   readonly profile: string;
   readonly keys: string | undefined;
+  readonly imageVersion: string | undefined;
+  readonly minimumVersion: string | undefined;
   readonly dryRun: boolean;
   readonly json: boolean;
 }
@@ -148,11 +159,25 @@ function readOptions(args: readonly string[]): Options | string | undefined {
       options: {
         profile: { type: "string", default: "qemu" },
         keys: { type: "string" },
+        "image-version": { type: "string" },
+        "minimum-version": { type: "string" },
         "dry-run": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
     });
-    return { profile: values.profile, keys: values.keys, dryRun: values["dry-run"], json: values.json };
+    for (const name of ["image-version", "minimum-version"] as const) {
+      const given = values[name];
+      if (given !== undefined && !isVersion(given))
+        return `cepa image: --${name}: expected ${VERSION_WORDS}, found ${JSON.stringify(given)}`;
+    }
+    return {
+      profile: values.profile,
+      keys: values.keys,
+      imageVersion: values["image-version"],
+      minimumVersion: values["minimum-version"],
+      dryRun: values["dry-run"],
+      json: values.json,
+    };
   } catch (error) {
     return `cepa image: ${(error as Error).message}`;
   }

@@ -1,20 +1,34 @@
+import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
+import { isVersion, VERSION_WORDS } from "../core/version.ts";
 import { askSensors, BaseError } from "../provider/base/api-client.ts";
 import { type SensorView, viewOf } from "../provider/base/status.ts";
-import { addSensor, changeHold, listSensors, type SensorState, sensorByName } from "../provider/fleet/sensors.ts";
+import {
+  addSensor,
+  changeHold,
+  changeUpdateChoice,
+  listSensors,
+  type SensorState,
+  sensorByName,
+} from "../provider/fleet/sensors.ts";
 import { openProvider, type Provider } from "../provider/state/provider.ts";
+import { CHANNEL_PATTERN, CHANNEL_WORDS } from "../provider/updates/channel.ts";
 import { parseSubnet } from "../provider/vpn/subnet.ts";
 import { ago, printable, renderTable, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
 import { operatorName } from "./operator.ts";
 
-const USAGE = `usage: cepa sensor add NAME | list | show NAME | hold NAME | release NAME [options]
+const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold NAME | release NAME [options]
 
   add NAME      a new sensor: id and VPN address; cepa flash makes a box of it
   list          every sensor, live when base runs
   show NAME     one sensor, with the health record of its last heartbeat
+  set NAME      changes which updates it is offered
   hold NAME     no key for it until a person releases it
   release NAME  ends a hold
 
+  --update-channel NAME    set: versions that are published to this channel
+  --update-pin VERSION     set: this version alone, whatever the channel and the percentage; the one that runs keeps it where it
+                           is; "none" ends a pin
 ${STATE_HELP}
   --json                   as JSON
 `;
@@ -27,21 +41,64 @@ const STATE_WORDS: Readonly<Record<SensorState, string>> = {
 };
 
 export function runSensorCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const options = { state: { type: "string" }, json: { type: "boolean" } } as const;
+  const options = {
+    "update-channel": { type: "string" },
+    "update-pin": { type: "string" },
+    state: { type: "string" },
+    json: { type: "boolean" },
+  } as const;
   return runParsed(USAGE, args, options, async (values, [action, name, ...more]) => {
     if (action === undefined || more.length > 0) throw new UsageError("cepa sensor: expected one action");
     if ((action === "list") !== (name === undefined))
       throw new UsageError(`cepa sensor ${action}: ${action === "list" ? "takes no name" : "NAME is missing"}`);
-    if (!["add", "list", "show", "hold", "release"].includes(action))
+    if (!["add", "list", "show", "set", "hold", "release"].includes(action))
       throw new UsageError(`cepa sensor: no action ${JSON.stringify(action)}`);
+    const choice = readChoice(action, values["update-channel"], values["update-pin"]);
     const provider = await openProvider(stateFolder(values.state));
     try {
+      if (choice !== undefined) return setUpdates(provider, name ?? "", choice, values.json === true);
       if (action === "list") return await list(provider, values.json === true, signal);
       return await one(provider, action, name ?? "", values.json === true, signal);
     } finally {
       provider.database.close();
     }
   });
+}
+
+interface UpdateChoice {
+  readonly channel: string | undefined;
+  /** null: no pin. */
+  readonly pin: string | null | undefined;
+}
+
+/** undefined for every action but `set`. */
+function readChoice(action: string, channel: string | undefined, pin: string | undefined): UpdateChoice | undefined {
+  const isGiven = channel !== undefined || pin !== undefined;
+  if (action !== "set") {
+    if (isGiven)
+      throw new UsageError(`cepa sensor ${action}: --update-channel and --update-pin are of cepa sensor set`);
+    return undefined;
+  }
+  if (!isGiven) throw new UsageError("cepa sensor set: what? Give --update-channel or --update-pin");
+  if (channel !== undefined && !CHANNEL_PATTERN.test(channel))
+    throw new UsageError(`--update-channel: expected ${CHANNEL_WORDS}, found ${JSON.stringify(channel)}`);
+  if (pin !== undefined && pin !== "none" && !isVersion(pin))
+    throw new UsageError(`--update-pin: expected ${VERSION_WORDS}, or none, found ${JSON.stringify(pin)}`);
+  return { channel, pin: pin === "none" ? null : pin };
+}
+
+function setUpdates(provider: Provider, name: string, choice: UpdateChoice, json: boolean): number {
+  const sensor = changeUpdateChoice(provider.database, name, choice);
+  const { updateChannel, updatePin } = sensor;
+  const detail = { name, updateChannel, updatePin };
+  provider.audit.append({ atMs: Date.now(), who: operatorName(), action: "sensorSet", sensorId: sensor.id, detail });
+  const words = `${name}: updates ${choiceWords(sensor)}\n`;
+  process.stdout.write(json ? `${renderJsonLine(viewOf(sensor, undefined))}\n` : words);
+  return 0;
+}
+
+function choiceWords({ updateChannel, updatePin }: Pick<SensorView, "updateChannel" | "updatePin">): string {
+  return updatePin === null ? `of channel ${updateChannel}` : `pinned to ${updatePin} (channel ${updateChannel})`;
 }
 
 async function list(provider: Provider, json: boolean, signal: AbortSignal): Promise<number> {
@@ -115,6 +172,16 @@ function vpnWords(view: SensorView): string {
   return view.live?.vpn.map((client) => client.transport.toUpperCase()).join("+") || "down";
 }
 
+function updateWords(update: UpdateStatus | null, nowMs: number): string {
+  if (update === null) return "does not answer";
+  const { refusal } = update;
+  const refused =
+    refusal === null
+      ? ""
+      : `; refused ${refusal.version} ${ago(refusal.atMs, nowMs)} (${refusal.reason}): ${refusal.message}`;
+  return `${update.state}: ${update.detail}${refused}`;
+}
+
 function renderView(view: SensorView, running: boolean): string {
   const nowMs = Date.now();
   const { health } = view;
@@ -129,10 +196,12 @@ function renderView(view: SensorView, running: boolean): string {
     ["last heartbeat", ago(view.lastSeenAtMs, nowMs)],
     ["store", view.luksUuid === null ? "not formatted yet, as far as base knows" : `LUKS ${view.luksUuid}`],
   ];
+  lines.push(["updates", choiceWords(view)]);
   if (health !== null) {
     const { capture, vault, phoneHome } = health;
     lines.push(
       ["image", health.imageVersion],
+      ["update", updateWords(health.update ?? null, nowMs)],
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
       ...health.disks.map((disk): [string, string] => [

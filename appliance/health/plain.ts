@@ -24,6 +24,11 @@ export function parseImageVersion(osRelease: string): string {
   return /^IMAGE_VERSION="?([A-Za-z0-9._~^+-]{1,64})"?$/m.exec(osRelease)?.[1] ?? "unknown";
 }
 
+/** os-release(5): VARIANT_ID, which is the image's profile. */
+export function parseImageProfile(osRelease: string): string {
+  return /^VARIANT_ID="?([a-z0-9._-]{1,64})"?$/m.exec(osRelease)?.[1] ?? "unknown";
+}
+
 /** The kernel's command line: root hash of the booted slot, systemd-veritysetup-generator(8). */
 export function parseRootHash(commandLine: string): string {
   return /(?:^|\s)roothash=([0-9a-f]{32,128})(?:\s|$)/.exec(commandLine)?.[1] ?? "unknown";

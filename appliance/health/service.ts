@@ -14,7 +14,7 @@ import {
 const UNITS = "/sys/fs/cgroup/system.slice";
 
 /** What the roles said of themselves; null where one did not answer. */
-export type RoleHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome">;
+export type RoleHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome" | "update">;
 
 /** Measures the box by what /proc and /sys say. What can't be read is 0, "unknown" or null: health never fails. */
 export async function measureHealth(

@@ -83,11 +83,12 @@ async function findUplink(runFolder: string): Promise<string | undefined> {
 async function askRoles(
   runFolder: string,
   signal: AbortSignal,
-): Promise<Pick<HealthRecord, "capture" | "vault" | "phoneHome">> {
-  const [capture, vault, phoneHome] = await Promise.all([
+): Promise<Pick<HealthRecord, "capture" | "vault" | "phoneHome" | "update">> {
+  const [capture, vault, phoneHome, update] = await Promise.all([
     askStatus(runFolder, "capture", signal),
     askStatus(runFolder, "vault", signal),
     askStatus(runFolder, "phone-home", signal),
+    askStatus(runFolder, "update", signal),
   ]);
-  return { capture, vault, phoneHome };
+  return { capture, vault, phoneHome, update };
 }

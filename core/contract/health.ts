@@ -1,4 +1,4 @@
-import type { CaptureStatus, PhoneHomeStatus, VaultStatus } from "./role.ts";
+import type { CaptureStatus, PhoneHomeStatus, UpdateStatus, VaultStatus } from "./role.ts";
 
 /** What a sensor says of itself with each heartbeat. Base shows it; it decides nothing about keys alone. */
 export interface HealthRecord {
@@ -21,6 +21,8 @@ export interface HealthRecord {
   readonly capture: CaptureStatus | null;
   readonly vault: VaultStatus | null;
   readonly phoneHome: PhoneHomeStatus | null;
+  /** Sensors of before 0.1.0 don't say. */
+  readonly update?: UpdateStatus | null;
 }
 
 export interface DiskUse {

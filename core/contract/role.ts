@@ -1,9 +1,11 @@
+import type { RefusalReason } from "./update-refusal.ts";
+
 /**
  * What the roles of one sensor say to each other over `/run/cepa/ROLE.sock`: one request a connection, a line of JSON;
  * the answer is a line of JSON, for `pcap` followed by the octets of a pcap file up to the end of the connection.
  */
-export type RoleName = "capture" | "vault" | "link" | "phone-home";
-export const ROLE_NAMES: readonly RoleName[] = ["capture", "vault", "link", "phone-home"];
+export type RoleName = "capture" | "vault" | "link" | "phone-home" | "update";
+export const ROLE_NAMES: readonly RoleName[] = ["capture", "vault", "link", "phone-home", "update"];
 export const ROLE_LINE_LIMIT_BYTES = 16 * 1024 * 1024;
 
 export function roleSocketPath(role: RoleName, runFolder = "/run/cepa"): string {
@@ -21,6 +23,8 @@ export type RoleRequest =
    * least), and how often that was tried since it was not. Link says so at each change and every 10 s.
    */
   | { readonly type: "vpn"; readonly up: boolean; readonly tries: number }
+  /** update: takes the set in a folder of this machine, a USB stick's say. */
+  | { readonly type: "importUpdate"; readonly folder: string }
   /** link: an event to carry to base, spooled until base acknowledges it. */
   | { readonly type: "event"; readonly event: SensorEvent };
 
@@ -49,7 +53,7 @@ export type RoleAnswer =
   | { readonly type: "pcap" }
   | { readonly type: "error"; readonly message: string };
 
-export type RoleStatus = CaptureStatus | VaultStatus | LinkStatus | PhoneHomeStatus;
+export type RoleStatus = CaptureStatus | VaultStatus | LinkStatus | PhoneHomeStatus | UpdateStatus;
 
 export interface CaptureStatus {
   readonly role: "capture";
@@ -121,6 +125,43 @@ export interface LinkStatus {
   readonly counters?: Readonly<Record<"eventsDropped" | "connections" | "requestsRefused", number>>;
 }
 
+export interface UpdateStatus {
+  readonly role: "update";
+  readonly state:
+    | "starting"
+    /** Nothing in this image says who may sign updates: none is taken. */
+    | "noKey"
+    | "waitingForVpn"
+    /** Base does not answer, or broke off: asked again. */
+    | "unreachable"
+    /** Base offers nothing. */
+    | "upToDate"
+    | "downloading"
+    | "refused"
+    /** Checked, and in `/state/update/ready`. */
+    | "ready";
+  /** For people. */
+  readonly detail: string;
+  /** What is offered, or ready. */
+  readonly version: string | null;
+  /** Of the version that is downloaded. */
+  readonly receivedBytes: number;
+  readonly sizeBytes: number;
+  /** When base last answered, Unix milliseconds. */
+  readonly answeredAtMs: number | null;
+  /** The last one since the role's start, or since what was refused is ready after all. */
+  readonly refusal: UpdateRefusal | null;
+  readonly counters?: Readonly<Record<"downloads" | "resumed" | "refusals", number>>;
+}
+
+export interface UpdateRefusal {
+  readonly atMs: number;
+  readonly version: string;
+  readonly reason: RefusalReason;
+  /** A sentence. */
+  readonly message: string;
+}
+
 export interface Fix {
   /** Unix milliseconds at which it arrived, by the sensor's clock. */
   readonly atMs: number;
@@ -150,4 +191,6 @@ export interface PhoneHomeStatus {
 export type SensorEvent =
   | { readonly name: "storeFormatted"; readonly atMs: number; readonly luksUuid: string }
   | { readonly name: "storeOpened"; readonly atMs: number; readonly luksUuid: string }
+  | ({ readonly name: "updateRefused" } & UpdateRefusal)
+  | { readonly name: "updateReady"; readonly atMs: number; readonly version: string }
   | { readonly name: "emergencySent"; readonly atMs: number; readonly bootCounter: number; readonly sequence: number };

@@ -55,6 +55,12 @@ export interface SensorConfig {
     readonly vpnLostMs: number;
     readonly vpnLostTries: number;
   };
+  readonly update: {
+    /** Base is asked this often. */
+    readonly askMs: number;
+    /** Of a download, at most. */
+    readonly rateBytesPerSecond: number;
+  };
 }
 
 const MIB = 1024 * 1024;
@@ -100,6 +106,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     vpnLostMs: 10 * MINUTE_MS,
     vpnLostTries: 3,
   },
+  update: { askMs: 15 * MINUTE_MS, rateBytesPerSecond: MIB },
 };
 
 /** Least and most of every number; what is not here is text. */
@@ -128,6 +135,8 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "phoneHome.modemBaudRate": [1200, 921_600],
   "phoneHome.vpnLostMs": [SECOND_MS, DAY_MS],
   "phoneHome.vpnLostTries": [1, 100],
+  "update.askMs": [SECOND_MS, DAY_MS],
+  "update.rateBytesPerSecond": [4096, 1024 * MIB],
 };
 const TEXTS: Readonly<Record<string, readonly [string, RegExp]>> = {
   "capture.filter": ["a BPF expression of at most 1000 printable characters", /^[\x20-\x7e]{0,1000}$/],

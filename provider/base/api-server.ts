@@ -8,6 +8,7 @@ import { listSensors, type Sensor, sensorByName } from "../fleet/sensors.ts";
 import type { KeyService } from "../keys/key-service.ts";
 import type { LinkHub } from "../link/link-hub.ts";
 import type { Provider } from "../state/provider.ts";
+import type { UpdateService } from "../updates/update-service.ts";
 import type { ConnectedClient } from "../vpn/management.ts";
 import { readBody } from "./http-body.ts";
 import { viewOf } from "./status.ts";
@@ -17,6 +18,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 interface ApiServices {
   readonly links: LinkHub;
   readonly keys: Pick<KeyService, "counters">;
+  readonly updates: Pick<UpdateService, "counters">;
   /** The tunnels of one sensor. */
   clientsOf(sensorId: string): readonly ConnectedClient[];
 }
@@ -48,7 +50,11 @@ export async function runApiServer(
       );
       return send(response, 200, {
         sensors: views,
-        counters: { ...services.links.counters(), ...services.keys.counters() },
+        counters: {
+          ...services.links.counters(),
+          ...services.keys.counters(),
+          ...services.updates.counters(),
+        },
       });
     }
     const body = await readBody(request, BODY_LIMIT_BYTES);

@@ -4,8 +4,10 @@ import { createServer, type Server } from "node:https";
 import type { Duplex } from "node:stream";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import { WebSocketServer } from "ws";
+import { ConfigError } from "../../core/checked-json.ts";
 import { CHALLENGE_PATH, VOLUME_KEY_PATH } from "../../core/contract/key-release.ts";
 import { LINK_MESSAGE_LIMIT_BYTES, LINK_PATH } from "../../core/contract/link.ts";
+import { OFFER_PATH, SET_PATH } from "../../core/contract/update-offer.ts";
 import type { Clock, Log } from "../../core/ports.ts";
 import type { Secret } from "../../core/secret.ts";
 import { certificateOwner } from "../fleet/certificates.ts";
@@ -13,7 +15,8 @@ import { type Sensor, sensorById } from "../fleet/sensors.ts";
 import type { KeyService } from "../keys/key-service.ts";
 import type { LinkHub } from "../link/link-hub.ts";
 import type { Provider } from "../state/provider.ts";
-import { baseAddress } from "../state/settings.ts";
+import { sendFile } from "../updates/send-file.ts";
+import type { UpdateService } from "../updates/update-service.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { readBody } from "./http-body.ts";
 
@@ -23,12 +26,18 @@ const CONNECTIONS_PER_ADDRESS_MAX = 32;
 const TIMEOUT_MS = 20_000;
 
 /**
- * Key release and link, on base's tunnel address, for sensors only: TLS 1.3, a client certificate of our CA that is not
+ * Key release, link and updates, on base's tunnel address, for sensors only: TLS 1.3, a client certificate of our CA that is not
  * revoked, and the address that belongs to it.
  */
 export async function runHttpsServer(
   provider: Provider,
-  services: { readonly keys: KeyService; readonly links: LinkHub; readonly serverKey: Secret },
+  services: {
+    readonly keys: KeyService;
+    readonly links: LinkHub;
+    readonly updates: UpdateService;
+    readonly serverKey: Secret;
+  },
+  address: string,
   ports: { readonly clock: Clock; readonly log: Log },
   onListening: (reloadCrl: () => Promise<void>) => void,
   signal: AbortSignal,
@@ -74,24 +83,52 @@ export async function runHttpsServer(
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const sensor = peerOf(request);
     if (sensor === undefined) return send(response, 403, { error: "the certificate is not good, or not any more" });
+    const url = request.url ?? "";
+    if (request.method === "GET" && url.startsWith(SET_PATH)) return await answerFile(sensor, url, request, response);
     if (request.method !== "POST") return send(response, 405, { error: "POST is expected" });
-    if (request.url === CHALLENGE_PATH) {
+    if (url === OFFER_PATH) return await answerOffer(sensor, request, response);
+    if (url === CHALLENGE_PATH) {
       request.resume();
       const challenge = services.keys.challenge(sensor);
       return challenge === undefined
         ? send(response, 429, { error: "too many challenges" })
         : send(response, 200, challenge);
     }
-    if (request.url !== VOLUME_KEY_PATH) return send(response, 404, { error: "no such path" });
+    if (url !== VOLUME_KEY_PATH) return send(response, 404, { error: "no such path" });
     const body = await readBody(request, BODY_LIMIT_BYTES);
     if (body === undefined) return send(response, 413, { error: `a body of at most ${BODY_LIMIT_BYTES} octets` });
     send(response, 200, services.keys.volumeKey(sensor, sourceOf(request), body));
   };
 
+  const answerOffer = async (sensor: Sensor, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await readBody(request, BODY_LIMIT_BYTES);
+    if (body === undefined) return send(response, 413, { error: `a body of at most ${BODY_LIMIT_BYTES} octets` });
+    if (!isAtHome(sensor, request)) return send(response, 403, { error: "not from this address, or not active" });
+    try {
+      send(response, 200, services.updates.offer(sensor, body));
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      send(response, 400, { error: error.message });
+    }
+  };
+
+  const answerFile = async (
+    sensor: Sensor,
+    url: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
+    if (!isAtHome(sensor, request)) return send(response, 403, { error: "not from this address, or not active" });
+    const opened = await services.updates.openFile(sensor, url);
+    if (opened === "unknown") return send(response, 404, { error: "no such file" });
+    if (opened === "gone") return send(response, 410, { error: "this version is not offered any more" });
+    if (opened === "tooMany") return send(response, 503, { error: "too many downloads" });
+    await sendFile(request, response, opened, () => services.updates.isOffered(url));
+  };
+
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const sensor = peerOf(request);
-    const isSensor = sensor?.state === "active" || sensor?.state === "hold";
-    if (sensor === undefined || !isSensor || sourceOf(request) !== sensor.address || request.url !== LINK_PATH) {
+    if (sensor === undefined || !isAtHome(sensor, request) || request.url !== LINK_PATH) {
       socket.on("error", () => {});
       socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
       return;
@@ -103,7 +140,7 @@ export async function runHttpsServer(
 
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(settings.basePort, baseAddress(settings), resolve);
+    server.listen(settings.basePort, address, resolve);
   });
   onListening(async () => server.setSecureContext(await secureContext()));
   await new Promise<void>((resolve) => {
@@ -116,6 +153,11 @@ export async function runHttpsServer(
     else signal.addEventListener("abort", close, { once: true });
   });
   signal.throwIfAborted();
+}
+
+/** A sensor that may speak, from its own address. */
+function isAtHome(sensor: Sensor, request: IncomingMessage): boolean {
+  return (sensor.state === "active" || sensor.state === "hold") && sourceOf(request) === sensor.address;
 }
 
 function sourceOf(request: IncomingMessage): string {

@@ -21,6 +21,7 @@ import {
   VPN_KEY_LABEL,
 } from "../state/provider.ts";
 import { baseAddress, StateError } from "../state/settings.ts";
+import { createUpdateService } from "../updates/update-service.ts";
 import { makeDevices, removeDevices } from "../vpn/devices.ts";
 import { installFirewall, removeFirewall, runFirewallWatch } from "../vpn/firewall.ts";
 import type { ConnectedClient } from "../vpn/management.ts";
@@ -138,6 +139,7 @@ async function serve(
 
   const keys = createKeyService(provider, masterKey, ports);
   const links = createLinkHub(provider, ports);
+  const updates = createUpdateService(provider);
   const clients = new Map<Transport, readonly ConnectedClient[]>();
   const clientsOf = (sensorId: string) =>
     TRANSPORTS.flatMap((transport) => clients.get(transport) ?? []).filter((client) => client.sensorId === sensorId);
@@ -183,9 +185,10 @@ async function serve(
     ...servers.map((server) => (jobSignal: AbortSignal) => runServerProcess(server, vpnEvents, ports, jobSignal)),
     (jobSignal) => runFirewallWatch(settings, ports, onFirewallRestored, jobSignal),
     (jobSignal) => runCrlRenewal(provider, authority, ports, () => reloadCrl(), jobSignal),
-    (jobSignal) => runHttpsServer(provider, { keys, links, serverKey }, ports, onHttps, jobSignal),
+    (jobSignal) =>
+      runHttpsServer(provider, { keys, links, updates, serverKey }, baseAddress(settings), ports, onHttps, jobSignal),
     (jobSignal) => runWebhook(provider, options.webhook, ports, onWebhook, jobSignal),
-    (jobSignal) => runApiServer(provider, { links, keys, clientsOf }, ports, () => up("api"), jobSignal),
+    (jobSignal) => runApiServer(provider, { links, keys, updates, clientsOf }, ports, () => up("api"), jobSignal),
   ]).finally(() => serverKey.wipe());
 }
 

@@ -18,6 +18,8 @@ export interface SensorView {
   readonly lastBootId: string | null;
   readonly health: HealthRecord | null;
   readonly linkStatus: LinkStatus | null;
+  readonly updateChannel: string;
+  readonly updatePin: string | null;
   /** undefined: base does not run, so it is not known. */
   readonly live?: {
     readonly vpn: readonly ConnectedClient[];
@@ -41,6 +43,8 @@ export function viewOf(
     lastBootId: sensor.lastBootId,
     health: parseStored<HealthRecord>(sensor.lastHealth),
     linkStatus: parseStored<LinkStatus>(sensor.lastLink),
+    updateChannel: sensor.updateChannel,
+    updatePin: sensor.updatePin,
     ...(live !== undefined && { live: { vpn: live.vpn, linkUpSinceMs: live.link?.upSinceMs ?? null } }),
   };
 }

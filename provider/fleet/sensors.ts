@@ -26,6 +26,9 @@ export interface Sensor {
   /** JSON of the last heartbeat's HealthRecord and LinkStatus. */
   readonly lastHealth: string | null;
   readonly lastLink: string | null;
+  readonly updateChannel: string;
+  /** The one version that it may have; null: the channel decides. */
+  readonly updatePin: string | null;
 }
 
 export class SensorError extends Error {
@@ -40,7 +43,8 @@ export class SensorError extends Error {
 const COLUMNS = `id, name, address, state, added_at_ms as addedAtMs, enrolled_at_ms as enrolledAtMs, enrolment,
   certificate_serial as certificateSerial, wrapped_share as wrappedShare, wrapped_wrapping_key as wrappedWrappingKey,
   luks_uuid as luksUuid, emergency_key_id as emergencyKeyId, config_number as configNumber,
-  last_seen_at_ms as lastSeenAtMs, last_boot_id as lastBootId, last_health as lastHealth, last_link as lastLink`;
+  last_seen_at_ms as lastSeenAtMs, last_boot_id as lastBootId, last_health as lastHealth, last_link as lastLink,
+  update_channel as updateChannel, update_pin as updatePin`;
 
 export function listSensors(database: DatabaseSync): Sensor[] {
   return database.prepare(`select ${COLUMNS} from sensors order by name`).all() as unknown as Sensor[];
@@ -90,6 +94,23 @@ export function changeHold(database: DatabaseSync, name: string, to: "hold" | "a
       );
     database.prepare("update sensors set state = ? where id = ?").run(to, sensor.id);
     return { ...sensor, state: to };
+  });
+}
+
+/** Which updates a sensor gets; what is undefined stays. Throws a SensorError. */
+export function changeUpdateChoice(
+  database: DatabaseSync,
+  name: string,
+  choice: { readonly channel: string | undefined; readonly pin: string | null | undefined },
+): Sensor {
+  return inTransaction(database, () => {
+    const sensor = sensorByName(database, name);
+    const updateChannel = choice.channel ?? sensor.updateChannel;
+    const updatePin = choice.pin === undefined ? sensor.updatePin : choice.pin;
+    database
+      .prepare("update sensors set update_channel = ?, update_pin = ? where id = ?")
+      .run(updateChannel, updatePin, sensor.id);
+    return { ...sensor, updateChannel, updatePin };
   });
 }
 

@@ -6,6 +6,7 @@ import type { SensorEvent } from "../../core/contract/role.ts";
  * that are not known here pass.
  */
 const LIST_MAX = 64;
+const UPDATE_WORDS_MAX = 300;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 type Kind = "number" | "text" | "number or null" | "text or null";
@@ -37,12 +38,21 @@ const CAPTURE: Shape = {
 };
 const VAULT: Shape = { state: "text", detail: "text", tries: "number", luksUuid: "text or null" };
 const PHONE_HOME: Shape = { gps: "text", modem: "text", outbox: "number", sent: "number" };
+const UPDATE: Shape = {
+  state: "text",
+  detail: "text",
+  version: "text or null",
+  receivedBytes: "number",
+  sizeBytes: "number",
+  answeredAtMs: "number or null",
+};
+const REFUSAL: Shape = { atMs: "number", version: "text", reason: "text", message: "text" };
 const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
 
 /** undefined: no health record that could be shown. */
 export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
-  const { disks, interfaces, units, capture, vault, phoneHome } = json;
+  const { disks, interfaces, units, capture, vault, phoneHome, update = null } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
@@ -51,6 +61,10 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (phoneHome !== null) {
     if (!hasShape(phoneHome, PHONE_HOME)) return undefined;
     if (phoneHome.fix !== null && !hasShape(phoneHome.fix, FIX)) return undefined;
+  }
+  if (update !== null) {
+    if (!hasShape(update, UPDATE)) return undefined;
+    if (update.refusal !== null && !hasShape(update.refusal, REFUSAL)) return undefined;
   }
   return json as unknown as HealthRecord;
 }
@@ -72,6 +86,14 @@ export function eventWords(event: SensorEvent): string {
       const what = event.name === "storeFormatted" ? "formatted" : "opened";
       return isUuid(event.luksUuid) ? `/nsm ${what}, LUKS UUID ${event.luksUuid}` : `/nsm ${what}, with no UUID`;
     }
+    case "updateRefused": {
+      const [version, reason, message] = [event.version, event.reason, event.message].map((text) =>
+        plainWords(String(text), UPDATE_WORDS_MAX),
+      );
+      return `update ${version} refused (${reason}): ${message}`;
+    }
+    case "updateReady":
+      return `update ${plainWords(String(event.version), UPDATE_WORDS_MAX)} is on the box, checked`;
     case "emergencySent":
       return `emergency message ${Number(event.bootCounter)}/${Number(event.sequence)} sent`;
     default:

@@ -1,7 +1,8 @@
 import { chmodSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { DEFAULT_CHANNEL } from "../updates/channel.ts";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const BUSY_TIMEOUT_MS = 10_000;
 
 const SCHEMA = `
@@ -67,6 +68,25 @@ create table audit_head (one integer primary key check (one = 1), entries intege
 insert into audit_head values (1, 0, '${"0".repeat(64)}');
 `;
 
+/** What version 2 adds: updates, and which of them a sensor gets. */
+const UPDATES_SCHEMA = `
+alter table sensors add column update_channel text not null default '${DEFAULT_CHANNEL}';
+alter table sensors add column update_pin text;
+create table updates (
+  profile text not null,
+  version text not null,
+  channel text not null,
+  percent integer not null check (percent between 0 and 100),
+  state text not null check (state in ('offered', 'stopped', 'withdrawn')),
+  minimum_version text not null,
+  root_hash text not null,
+  sums_hash text not null,
+  size_bytes integer not null,
+  published_at_ms integer not null,
+  primary key (profile, version)
+) strict;
+`;
+
 /** Opens the provider's database; several processes may. Makes it when it is new. */
 export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
@@ -74,12 +94,20 @@ export function openDatabase(path: string): DatabaseSync {
   database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
   chmodSync(path, 0o600);
   const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
-  if (version === 0) inTransaction(database, () => database.exec(`${SCHEMA}; pragma user_version = ${SCHEMA_VERSION}`));
+  if (version < SCHEMA_VERSION) inTransaction(database, () => bringUpToDate(database));
   else if (version > SCHEMA_VERSION) {
     database.close();
     throw new Error(`${path}: made by a later version of cepa (schema ${version}, known: ${SCHEMA_VERSION})`);
   }
   return database;
+}
+
+/** Reads the version again: another process may have been first. */
+function bringUpToDate(database: DatabaseSync): void {
+  const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
+  if (version < 1) database.exec(SCHEMA);
+  if (version < 2) database.exec(UPDATES_SCHEMA);
+  if (version < SCHEMA_VERSION) database.exec(`pragma user_version = ${SCHEMA_VERSION}`);
 }
 
 /** Everything in `body` or nothing; no other process writes meanwhile. */

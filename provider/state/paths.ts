@@ -22,6 +22,10 @@ export function statePaths(folder: string) {
     vpnCrl: at("vpn", "crl.pem"),
     tlsCryptV2: at("vpn", "tls-crypt-v2.key.sealed"),
     ccdFolder: at("vpn", "ccd"),
+    /** PEM, Ed25519: who may sign updates. */
+    updatePublicKey: at("update.pub"),
+    /** PROFILE/VERSION/ of each published set. */
+    updatesFolder: at("updates"),
     defaultAuthorityFolder: at("ca"),
   } as const;
 }

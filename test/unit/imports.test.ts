@@ -21,6 +21,7 @@ const APPLIANCE_EDGES: Readonly<Record<string, readonly string[]>> = {
   link: [],
   vault: [],
   "phone-home": [],
+  update: [],
 };
 
 /** Modules of a folder of appliance/ that touch the world, beside its service.ts, and with what. */
@@ -47,6 +48,10 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/session/query-store.ts": "reads the store",
   "appliance/session/query.ts": "a process for each query",
   "appliance/session/store.ts": "writes the store",
+  "appliance/update/base-files.ts": "HTTPS to base",
+  "appliance/update/download.ts": "writes what it downloads",
+  "appliance/update/update-folder.ts": "the updates on disk",
+  "appliance/update/verify-set.ts": "Node.js's Ed25519, and the key in the image",
   "appliance/vault/base-client.ts": "HTTPS to base",
   "appliance/vault/key-exchange.ts": "Node.js's X25519, HKDF and AES-GCM",
   "appliance/vault/store-device.ts": "the store's block device",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planPartitions, renderPartition, slotUuidsOf } from "../../../image/layout.ts";
+import { slotUuidsOf } from "../../../core/slot-uuids.ts";
+import { planPartitions, renderPartition } from "../../../image/layout.ts";
 import { findProfile } from "../../../image/profile.ts";
 
 const ROOT_HASH = "0a93b7f1d351d826ea33062be9c8180395a8a97aaae70af3232251e65d76b766";

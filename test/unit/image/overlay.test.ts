@@ -35,6 +35,7 @@ test("units: what speaks to the outside asks no role, what sees hostile packets 
   assert.deepEqual(groupsOf("cepa-vpn"), ["cepa-identity"]);
   assert.deepEqual(groupsOf("cepa-capture"), ["cepa"]);
   assert.deepEqual(groupsOf("cepa-screen@"), ["cepa"]);
+  assert.deepEqual(groupsOf("cepa-update"), ["cepa", "cepa-identity"]);
   assert.match(
     read("systemd/system/cepa-vpn.service"),
     /^ExecStart=.* --config \S+ --script-security 1$/m,

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
+import { createPublicKey } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { nodeExec } from "../../../core/node/exec.ts";
-import { makeSecureBootKeys, readSecureBootKeys, SECURE_BOOT_KEYS } from "../../../image/secure-boot-keys.ts";
+import {
+  addUpdateKey,
+  makeSecureBootKeys,
+  readSecureBootKeys,
+  SECURE_BOOT_KEYS,
+} from "../../../image/secure-boot-keys.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cepa-keys-"));
 after(() => rm(folder, { recursive: true }));
@@ -27,6 +33,32 @@ test("makeSecureBootKeys: a set of keys, whose certificates are their own, that 
   }
 });
 
+test("makeSecureBootKeys, addUpdateKey: the pair for updates fits, only the owner reads its private half, and an older folder gets one", async () => {
+  const keys = join(folder, "with-update");
+  await makeSecureBootKeys(keys, "x", nodeExec, signal);
+  const read = (name: string) => readFile(join(keys, name), "utf8");
+  assert.equal(
+    createPublicKey(await read("update.key")).export({ format: "pem", type: "spki" }),
+    await read("update.pub"),
+  );
+  assert.equal(createPublicKey(await read("update.pub")).asymmetricKeyType, "ed25519");
+  assert.equal((await stat(join(keys, "update.key"))).mode & 0o777, 0o600);
+  const before = await read("update.key");
+  assert.equal(await addUpdateKey(keys), false, "it has one");
+  await rm(join(keys, "update.pub"));
+  assert.equal(await addUpdateKey(keys), false, "half a pair is not made whole with another's half");
+  assert.equal(await read("update.key"), before);
+  await rm(join(keys, "update.key"));
+  await assert.rejects(readSecureBootKeys(keys), {
+    code: "incomplete",
+    message: /no update\.key, update\.pub: .*adds the pair/,
+  });
+  assert.equal(await addUpdateKey(keys), true);
+  assert.notEqual(await read("update.key"), before);
+  assert.equal((await readSecureBootKeys(keys)).folder, keys);
+  assert.equal(await addUpdateKey(join(folder, "nowhere")), false);
+});
+
 test("makeSecureBootKeys: what is there is never written over", async () => {
   const keys = join(folder, "taken");
   await mkdir(keys);
@@ -42,7 +74,7 @@ test("makeSecureBootKeys: what is there is never written over", async () => {
 test("readSecureBootKeys: says what is missing", async () => {
   await assert.rejects(readSecureBootKeys(join(folder, "taken")), {
     code: "incomplete",
-    message: /has no PK\.key, PK\.crt, KEK\.key, KEK\.crt, db\.crt, owner\.guid/,
+    message: /has no PK\.key, PK\.crt, KEK\.key, KEK\.crt, db\.crt, owner\.guid, update\.key, update\.pub/,
   });
   await assert.rejects(readSecureBootKeys(join(folder, "none")), { code: "incomplete" });
 });

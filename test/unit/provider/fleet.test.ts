@@ -9,6 +9,7 @@ import { certificateOwner, recordCertificate, revokeCertificates } from "../../.
 import {
   addSensor,
   changeHold,
+  changeUpdateChoice,
   recordLuksUuid,
   type SensorError,
   sensorById,
@@ -60,6 +61,8 @@ test("sensors: added pending with the next address; hold and release from the st
         lastBootId: null,
         lastHealth: null,
         lastLink: null,
+        updateChannel: "stable",
+        updatePin: null,
       },
     );
     assert.equal(addSensor(database, "box-2", SUBNET, 6).address, "10.213.1.2");
@@ -163,3 +166,26 @@ test("heartbeats: kept; of one that is too long or makes no sense, only when it 
       [9 + bad.length, JSON.stringify(HEALTH), "null"],
     );
   }));
+
+test("openDatabase: one of before updates is brought up to date, and keeps what is in it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cepa-fleet-"));
+  const path = join(folder, "base.db");
+  try {
+    const old = openDatabase(path);
+    addSensor(old, "box-1", SUBNET, 5);
+    old.exec("drop table updates; alter table sensors drop column update_channel");
+    old.exec("alter table sensors drop column update_pin; pragma user_version = 1");
+    old.close();
+    const database = openDatabase(path);
+    const { updateChannel, updatePin } = sensorByName(database, "box-1");
+    assert.deepEqual({ updateChannel, updatePin }, { updateChannel: "stable", updatePin: null });
+    assert.equal(changeUpdateChoice(database, "box-1", { channel: "beta", pin: "1.2" }).updatePin, "1.2");
+    assert.equal(changeUpdateChoice(database, "box-1", { channel: undefined, pin: null }).updateChannel, "beta");
+    assert.equal(sensorByName(database, "box-1").updatePin, null);
+    database.exec("pragma user_version = 99");
+    database.close();
+    assert.throws(() => openDatabase(path), /made by a later version of cepa \(schema 99, known: 2\)/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
