@@ -63,7 +63,7 @@ export async function readTuplesByTshark(file: string): Promise<InnermostTuple[]
 
 function tupleOfFields([names = "", ...values]: string[]): InnermostTuple {
   const columns = values.map((value) => (value === "" ? [] : value.split(",")));
-  const all = names.split(":");
+  const all = withIpAfterMpls(names.split(":"), columns);
   const quoted = all.findIndex((name) => name === "icmp" || name === "icmpv6");
   const protocols = quoted < 0 ? all : all.slice(0, quoted);
   const count = (name: string, to: number) => protocols.slice(0, to).filter((other) => other === name).length;
@@ -86,6 +86,19 @@ function tupleOfFields([names = "", ...values]: string[]): InnermostTuple {
   const ports = [nth(portColumn, portIndex), nth(portColumn + 1, portIndex)];
   if (ports[0] === "?") return `- ${source} > ${destination}`;
   return `${PORTS[transport]} ${source} ${ports[0]} > ${destination} ${ports[1]}`;
+}
+
+/** tshark 4.4 does not name the IP that comes right after MPLS. */
+function withIpAfterMpls(names: readonly string[], columns: readonly (readonly string[])[]): readonly string[] {
+  const next = names.lastIndexOf("mpls") + 1;
+  if (next === 0 || names[next] === "ip" || names[next] === "ipv6") return names;
+  for (const [name, column] of [
+    ["ip", 0],
+    ["ipv6", 2],
+  ] as const)
+    if ((columns[column]?.length ?? 0) > names.filter((other) => other === name).length)
+      return names.toSpliced(next, 0, name);
+  return names;
 }
 
 export interface TupleDifference {

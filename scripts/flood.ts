@@ -48,7 +48,8 @@ async function run(): Promise<number> {
     const ofFlood: FloodRun[] = [];
     for (const packets of sizes) {
       process.stderr.write(`${flood.name}: ${packets.toLocaleString("en")} packets\n`);
-      ofFlood.push(await runFlood([resolve(values.sensor)], flood, packets, {}, values.folder, abort.signal));
+      const settings = flood.maxSessions === undefined ? {} : { session: { maxSessions: flood.maxSessions } };
+      ofFlood.push(await runFlood([resolve(values.sensor)], flood, packets, settings, values.folder, abort.signal));
     }
     const grown = (ofFlood.at(-1)?.anonBytes ?? 0) / (ofFlood[sizes.length - 2]?.anonBytes ?? 1);
     if (grown > GROWTH_MAX) {

@@ -7,6 +7,8 @@ export interface Flood {
   readonly aim: string;
   /** Writes packet `number` into a buffer of zeros; gives its length. */
   readonly write: (packet: Buffer, number: number) => number;
+  /** Sessions that the sensor may have, where the default is more than a million packets of the flood would open. */
+  readonly maxSessions?: number;
 }
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -32,6 +34,7 @@ const TABLE_PACKETS = 9;
 const HEAD_PACKETS = 23;
 const CERTIFICATE_PACKETS = 24;
 const FRAGMENT_BYTES = 1400;
+const FEW_SESSIONS = 20_000;
 
 export const FLOODS: readonly Flood[] = [
   {
@@ -85,8 +88,19 @@ export const FLOODS: readonly Flood[] = [
     },
   },
   conversations("HTTP/2 tables", "connections that fill their tables of HPACK", TABLE_PACKETS, tableSegment),
-  conversations("HTTP heads", "requests whose head is never whole", HEAD_PACKETS, headSegment),
-  conversations("certificates", "handshakes whose certificate is never whole", CERTIFICATE_PACKETS, certificateSegment),
+  {
+    ...conversations("HTTP heads", "requests whose head is never whole", HEAD_PACKETS, headSegment),
+    maxSessions: FEW_SESSIONS,
+  },
+  {
+    ...conversations(
+      "certificates",
+      "handshakes whose certificate is never whole",
+      CERTIFICATE_PACKETS,
+      certificateSegment,
+    ),
+    maxSessions: FEW_SESSIONS,
+  },
 ];
 
 /** The payload of a session's packet `place`. */
