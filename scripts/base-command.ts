@@ -8,8 +8,8 @@ import { PASSPHRASE_HELP, readPassphrase, runParsed, STATE_HELP, stateFolder, Us
 
 const USAGE = `usage: cepa base run [options]
 
-Runs base until it is stopped: two OpenVPN servers, key release, the link, and the inbox of emergency messages. Needs root,
-openvpn and nftables.
+Runs base until it is stopped: two OpenVPN servers, key release, the link, updates, and the inbox of emergency messages. Needs
+root, openvpn and nftables.
 
   --listen ADDRESS           OpenVPN listens there (0.0.0.0)
   --webhook ADDRESS:PORT     takes emergency messages from an SMS gateway (127.0.0.1:8480), as

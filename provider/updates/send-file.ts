@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import type { SetFileOpened } from "./update-service.ts";
 
 /** A download that takes nothing for so long is given up; it goes on with a Range. */
-const STALLED_MS = 60_000;
+const STALLED_MS = 300_000;
 const CHUNK_BYTES = 256 * 1024;
 
 /**

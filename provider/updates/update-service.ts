@@ -40,6 +40,13 @@ export function createUpdateService(provider: Provider): UpdateService {
   const counters = { updateFilesSent: 0, updateFilesRefused: 0 };
   let all = 0;
 
+  const release = (sensorId: string) => {
+    all--;
+    const left = (underWay.get(sensorId) ?? 1) - 1;
+    if (left === 0) underWay.delete(sensorId);
+    else underWay.set(sensorId, left);
+  };
+
   const openFile: UpdateService["openFile"] = async (sensor, path) => {
     const wanted = parseSetPath(path);
     const update = wanted && findUpdate(database, wanted.profile, wanted.version);
@@ -47,26 +54,21 @@ export function createUpdateService(provider: Provider): UpdateService {
     if (update.state !== "offered") return "gone";
     const own = underWay.get(sensor.id) ?? 0;
     if (all >= DOWNLOADS_MAX || own >= DOWNLOADS_OF_SENSOR_MAX) return "tooMany";
-    const folder = setFolder(paths, wanted.profile, wanted.version);
-    const sums = parseSums(await readFile(join(folder, SUMS_FILE), "utf8").catch(() => ""));
-    const isSigned = wanted.name === SUMS_FILE || wanted.name === SIGNATURE_FILE;
-    const hash = isSigned ? update.sumsHash : sums?.get(wanted.name);
-    if (hash === undefined) return "unknown";
-    const file = await open(join(folder, wanted.name), constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+    all++;
+    underWay.set(sensor.id, own + 1);
+    const opened = await openIn(setFolder(paths, wanted.profile, wanted.version), wanted.name, update.sumsHash).catch(
       () => undefined,
     );
-    if (file === undefined) return "unknown";
-    all++;
-    underWay.set(sensor.id, (underWay.get(sensor.id) ?? 0) + 1);
+    if (opened === undefined) {
+      release(sensor.id);
+      return "unknown";
+    }
     counters.updateFilesSent++;
     const done = async () => {
-      all--;
-      const left = (underWay.get(sensor.id) ?? 1) - 1;
-      if (left === 0) underWay.delete(sensor.id);
-      else underWay.set(sensor.id, left);
-      await file.close();
+      release(sensor.id);
+      await opened.file.close();
     };
-    return { file, sizeBytes: (await file.stat()).size, hash, done };
+    return { ...opened, done };
   };
 
   return {
@@ -86,6 +88,15 @@ export function createUpdateService(provider: Provider): UpdateService {
     },
     counters: () => ({ ...counters }),
   };
+}
+
+/** undefined: not a file of the set. Throws what the file system throws. */
+async function openIn(folder: string, name: string, setHash: string): Promise<Omit<SetFileOpened, "done"> | undefined> {
+  const sums = parseSums(await readFile(join(folder, SUMS_FILE), "utf8"));
+  const hash = name === SUMS_FILE || name === SIGNATURE_FILE ? setHash : sums?.get(name);
+  if (hash === undefined) return undefined;
+  const file = await open(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW);
+  return { file, sizeBytes: (await file.stat()).size, hash };
 }
 
 /** `/v1/update/set/PROFILE/VERSION/NAME`; undefined for anything else. */
