@@ -66,7 +66,13 @@ classifier: setup ## trains what tells encrypted from compressed, into appliance
 long-randomness: setup ## a million random samples of each size, into docs
 	@node scripts/randomness-share.ts
 
+bench-image: sensor cepa ## seconds of a cold build of the image, and of one after a line of the sensor has changed
+	@$(AS_ROOT) node scripts/bench-image.ts
+
+reproduce: sensor cepa ## two builds of the image in different surroundings, compared octet by octet (PROFILE=qemu)
+	@$(AS_ROOT) node scripts/reproduce.ts --profile $(or $(PROFILE),qemu)
+
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood fuzz classifier long-randomness clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood fuzz classifier long-randomness bench-image reproduce clean

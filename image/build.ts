@@ -4,9 +4,11 @@ import { readHostApt } from "./host-apt.ts";
 import { type ImageManifest, parsePackages } from "./manifest.ts";
 import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
+import { type BundledPackage, renderSbom } from "./sbom.ts";
 import { readSecureBootKeys } from "./secure-boot-keys.ts";
 import type { Step } from "./step.ts";
 import { ImageError, runSteps, type StepEvent } from "./step-runner.ts";
+import { largestFiles } from "./tree/sizes.ts";
 import { planUpdateSet } from "./update-set.ts";
 
 export interface BuildOptions {
@@ -28,6 +30,9 @@ export interface BuildPorts {
   readonly clock: Clock;
   readonly report: (event: StepEvent) => void;
 }
+
+/** So many are named in the manifest. */
+const LARGEST_FILES = 40;
 
 /** Stand for the root hash and for sizes in a plan that is only shown. */
 const UNKNOWN_ROOT_HASH = "0".repeat(64);
@@ -55,6 +60,7 @@ export async function buildImage(
   for (const [path, maker] of [
     [`${paths.dist}/cepa-sensor`, "make sensor"],
     [`${paths.dist}/native`, "make sensor"],
+    [`${paths.dist}/cepa-sensor.packages.json`, "make sensor"],
   ] as const)
     await access(path).catch(() => {
       throw new ImageError("missingInput", `${path} is missing: run \`${maker}\` first`);
@@ -63,7 +69,12 @@ export async function buildImage(
   const work = workPathsOf(paths, profile);
   await mkdir(work.work, { recursive: true });
   await mkdir(paths.dist, { recursive: true });
-  const runnerPaths = { inToolsScript: `${paths.project}/image/in-tools.sh`, tools: work.tools, work: work.work };
+  const runnerPaths = {
+    inToolsScript: `${paths.project}/image/in-tools.sh`,
+    tools: work.tools,
+    work: work.work,
+    places: [paths.project, paths.cache, paths.dist, ...(inputs.keys === undefined ? [] : [inputs.keys.folder])],
+  };
   const runnerPorts = { ...ports, monotonicMs: () => ports.clock.monotonicMs() };
   const stamps = new Map<string, string>();
   await runSteps(planRoot(inputs), runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
@@ -88,16 +99,19 @@ export async function buildImage(
     ukiBytes: await sizeOf(`${work.work}/cepa.efi`),
     initrdBytes: await sizeOf(`${work.work}/initrd.zst`),
     partitions: profile.sizes,
+    largest: await largestFiles(`${work.work}/system`, LARGEST_FILES),
     packages: parsePackages(await readFile(work.packages, "utf8")),
   };
   await writeFile(work.manifest, `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const bundled = JSON.parse(await readFile(`${paths.dist}/cepa-sensor.packages.json`, "utf8")) as BundledPackage[];
+  await writeFile(work.sbom, `${JSON.stringify(renderSbom(manifest, bundled), undefined, 2)}\n`);
   return manifest;
 }
 
 async function readInputs(options: BuildOptions, ports: BuildPorts, signal: AbortSignal): Promise<ImageInputs> {
   const { profile, version, paths } = options;
-  const list = async (name: string) =>
-    parseDefinitions(await readFile(`${paths.project}/image/definitions/${name}.txt`, "utf8"));
+  const read = async (path: string) => parseDefinitions(await readFile(`${paths.project}/image/${path}.txt`, "utf8"));
+  const list = (name: string) => read(`definitions/${name}`);
   return {
     profile,
     version,
@@ -107,8 +121,15 @@ async function readInputs(options: BuildOptions, ports: BuildPorts, signal: Abor
     keys: options.keysFolder === undefined ? undefined : await readSecureBootKeys(options.keysFolder),
     definitions: {
       toolsPackages: await list("tools-packages"),
-      rootPackages: await list("root-packages"),
+      rootPackages: [...(await list("root-packages")), ...(await read(`profiles/${profile.name}/packages`))],
       rootRemoved: await list("root-removed"),
+      rootPrograms: await list("root-programs"),
+      rootLibraries: await list("root-libraries"),
+      rootModules: [
+        ...(await list("modules")),
+        ...(await list("initrd-modules")),
+        ...(await read(`profiles/${profile.name}/modules`)),
+      ],
     },
   };
 }

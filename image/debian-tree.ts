@@ -2,6 +2,7 @@ import { aptLinesOf, type Mirror } from "./mirror.ts";
 import type { Step } from "./step.ts";
 
 const SUITE = "trixie";
+const ARCHIVES = "/var/cache/apt/archives";
 
 export interface AptSettings {
   readonly mirror: Mirror;
@@ -11,14 +12,15 @@ export interface AptSettings {
 
 /**
  * Makes a tree of Debian packages: mmdebstrap without documentation and translations. The mirror does not decide whether the
- * step runs again.
+ * step runs again. With `kept`, packages are taken from that folder where it has them, and left there.
  */
 export function planTree(
   apt: AptSettings,
   packages: readonly string[],
   target: string,
+  { kept, components }: { readonly kept?: string; readonly components?: string } = {},
 ): Pick<Step, "actions"> & { readonly ignored: readonly string[] } {
-  const aptLines = aptLinesOf(apt.mirror, SUITE);
+  const aptLines = aptLinesOf(apt.mirror, SUITE, components);
   const aptOptions = apt.options.map((line) => `--aptopt=${line}`);
   return {
     ignored: [...aptLines, ...aptOptions],
@@ -36,6 +38,7 @@ export function planTree(
           ...["doc", "man", "info", "locale", "bug", "lintian"].map(
             (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
           ),
+          ...(kept === undefined ? [] : keepArgs(kept)),
           `--include=${packages.join(",")}`,
           SUITE,
           target,
@@ -46,4 +49,13 @@ export function planTree(
       },
     ],
   };
+}
+
+/** apt holds what it finds in its archives against the hashes of the mirror's signed list. */
+function keepArgs(kept: string): readonly string[] {
+  return [
+    "--skip=essential/unlink",
+    `--setup-hook=mkdir -p "$1${ARCHIVES}" '${kept}' && find '${kept}' -name '*.deb' -exec cp -t "$1${ARCHIVES}" {} +`,
+    `--customize-hook=find "$1${ARCHIVES}" -name '*.deb' -exec cp -u -t '${kept}' {} +`,
+  ];
 }

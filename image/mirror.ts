@@ -85,11 +85,11 @@ function withSlash(url: string): string {
 }
 
 /** Lines for mmdebstrap: `suite` with its updates, and security updates where the mirror has them. */
-export function aptLinesOf(mirror: Mirror, suite: string): readonly string[] {
+export function aptLinesOf(mirror: Mirror, suite: string, components = "main"): readonly string[] {
   return [
-    `deb ${mirror.debian} ${suite} main`,
-    `deb ${mirror.debian} ${suite}-updates main`,
-    ...(mirror.security === undefined ? [] : [`deb ${mirror.security} ${suite}-security main`]),
+    `deb ${mirror.debian} ${suite} ${components}`,
+    `deb ${mirror.debian} ${suite}-updates ${components}`,
+    ...(mirror.security === undefined ? [] : [`deb ${mirror.security} ${suite}-security ${components}`]),
   ];
 }
 

@@ -11,7 +11,7 @@ const FILE_SYSTEM_UUID = "6e0a1f52-93c4-4c8e-8f0c-0a7c1e9a5d10";
 const VERITY_UUID = "b5a1d9f0-2f1c-4f0e-9a56-7d1b1f1c3e20";
 const DISK_UUID = "0d9f4e5c-1c0b-4f64-8b0e-c3a7a3e1d630";
 /** Fields of dpkg-query(1), as parsePackages reads them. */
-const PACKAGE_FORMAT = ["Package", "Version", "Installed-Size"]
+const PACKAGE_FORMAT = ["Package", "Version", "Installed-Size", "source:Package", "source:Version"]
   .map((field) => `\${${field}}`)
   .join(" ")
   .concat("\\n");
@@ -42,6 +42,9 @@ export interface Definitions {
   readonly toolsPackages: readonly string[];
   readonly rootPackages: readonly string[];
   readonly rootRemoved: readonly string[];
+  readonly rootPrograms: readonly string[];
+  readonly rootLibraries: readonly string[];
+  readonly rootModules: readonly string[];
 }
 
 export interface WorkPaths {
@@ -49,8 +52,11 @@ export interface WorkPaths {
   readonly work: string;
   readonly rootHash: string;
   readonly packages: string;
+  /** .deb files that trees were made of. */
+  readonly packagesKept: string;
   readonly disk: string;
   readonly manifest: string;
+  readonly sbom: string;
 }
 
 export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths {
@@ -60,8 +66,10 @@ export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths
     work,
     rootHash: `${work}/root.hash`,
     packages: `${work}/packages.txt`,
+    packagesKept: `${paths.cache}/packages`,
     disk: `${paths.dist}/cepa-${profile.name}.raw`,
     manifest: `${paths.dist}/cepa-${profile.name}.manifest.json`,
+    sbom: `${paths.dist}/cepa-${profile.name}.spdx.json`,
   };
 }
 
@@ -76,13 +84,16 @@ export function parseDefinitions(text: string): readonly string[] {
 /** Up to the root hash, which is known only when these have run. */
 export function planRoot(inputs: ImageInputs): readonly Step[] {
   const { profile, paths, definitions } = inputs;
-  const { tools, work, rootHash, packages } = workPathsOf(paths, profile);
+  const { tools, work, rootHash, packages, packagesKept } = workPathsOf(paths, profile);
   const image = `${paths.project}/image`;
   const overlays = [`${paths.project}/overlay`, `${image}/profiles/${profile.name}/overlay`];
   const sensor = `${paths.dist}/cepa-sensor`;
   const native = `${paths.dist}/native`;
   const updateKeys = inputs.keys === undefined ? [] : [updatePublicKeyOf(inputs.keys)];
-  const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`);
+  const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`, {
+    kept: packagesKept,
+    ...(profile.hasMicrocode ? { components: "main non-free-firmware" } : {}),
+  });
   return [
     {
       name: "tools",
@@ -90,14 +101,19 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
       after: [],
       inputs: [],
       outputs: [tools],
-      ...planTree(inputs.apt, definitions.toolsPackages, tools),
+      ...planTree(inputs.apt, definitions.toolsPackages, tools, { kept: packagesKept }),
     },
     {
       name: "root",
       does: "make the root file system",
       after: ["tools"],
-      inputs: [],
-      outputs: [`${work}/root`, `${work}/vmlinuz`, packages],
+      inputs: [`${image}/tree`, `${image}/firmware`],
+      outputs: [
+        `${work}/root`,
+        `${work}/vmlinuz`,
+        packages,
+        ...(profile.hasMicrocode ? [`${work}/microcode.cpio`] : []),
+      ],
       ...rootTree,
       actions: [
         ...rootTree.actions,
@@ -110,8 +126,15 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         },
         inShell("cp /work/root/boot/vmlinuz-* /work/vmlinuz"),
         { kind: "prune", folder: `${work}/root`, globs: definitions.rootRemoved },
+        { kind: "keepModules", tree: `${work}/root`, names: definitions.rootModules },
+        { kind: "keepPrograms", tree: `${work}/root`, names: definitions.rootPrograms },
         // The file system compresses them anyway, and reads them with less work.
         inShell("find /work/root/usr/lib/modules -name '*.ko.xz' -print0 | xargs -0 -P 4 -n 40 xz -d"),
+        { kind: "lay", from: `${image}/firmware`, to: `${work}/firmware` },
+        ...(profile.hasMicrocode
+          ? [inShell("sh /work/firmware/join-microcode.sh /work/root /work/microcode.cpio")]
+          : []),
+        inShell("sh /work/firmware/keep.sh /work/root"),
         inShell("find /work/root -xdev -perm /6000 -type f -exec chmod a-s {} +"),
         inShell("depmod -b /work/root $(ls /work/root/usr/lib/modules)"),
       ],
@@ -135,7 +158,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
       name: "system",
       does: "lay the sensor over the root file system, and seal it",
       after: ["root"],
-      inputs: [...overlays, sensor, native, ...updateKeys],
+      inputs: [...overlays, sensor, native, ...updateKeys, `${image}/tree`],
       outputs: [`${work}/system`, `${work}/root.erofs`, `${work}/root.verity`, rootHash],
       actions: [
         { kind: "copyTree", from: `${work}/root`, to: `${work}/system` },
@@ -150,9 +173,12 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         { kind: "write", path: `${work}/system/usr/lib/os-release`, text: renderOsRelease(inputs) },
         runTool("systemd-sysusers", ["--root=/work/system"]),
         inShell("rm -f /work/system/etc/*- /work/system/etc/.pwd.lock"),
+        { kind: "keepLibraries", tree: `${work}/system`, names: definitions.rootLibraries },
+        { kind: "checkTree", tree: `${work}/system` },
         runTool("mkfs.erofs", [
           "--quiet",
           `-z${profile.compression}`,
+          `-C${profile.clusterBytes}`,
           `-T${inputs.epochS}`,
           `-U${FILE_SYSTEM_UUID}`,
           "/work/root.erofs",
@@ -207,6 +233,7 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
           "build",
           "--linux=/work/vmlinuz",
           "--initrd=/work/initrd.zst",
+          ...(profile.hasMicrocode ? ["--microcode=/work/microcode.cpio"] : []),
           `--cmdline=${renderCommandLine(profile, rootHash)}`,
           "--os-release=@/work/system/usr/lib/os-release",
           "--output=/work/cepa.efi",

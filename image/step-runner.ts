@@ -18,6 +18,7 @@ import {
 import { dirname, join } from "node:path";
 import { type Exec, ExecError } from "../core/ports.ts";
 import type { Action, Step } from "./step.ts";
+import { checkTree, keepLibraries, keepModules, keepPrograms } from "./tree/keep.ts";
 
 export class ImageError extends Error {
   override readonly name = "ImageError";
@@ -43,6 +44,8 @@ export interface StepRunnerPaths {
   readonly inToolsScript: string;
   readonly tools: string;
   readonly work: string;
+  /** Folders whose own path decides nothing: a checkout may be moved, and a cache shared. */
+  readonly places: readonly string[];
 }
 
 /** What is remembered of a step that ran. `stamp` is new each time, so that what reads its output runs again too. */
@@ -69,7 +72,7 @@ export async function runSteps(
   await mkdir(logs, { recursive: true });
   for (const step of steps) {
     signal.throwIfAborted();
-    const key = await keyOf(step, stamps);
+    const key = await keyOf(step, paths.places, stamps);
     // A step that makes the tools tree is marked inside it: all profiles share that tree.
     const markFile = step.outputs.includes(paths.tools) ? `${paths.tools}.mark` : `${marks}/${step.name}`;
     const mark = await readMark(markFile);
@@ -103,14 +106,18 @@ export async function runSteps(
   }
 }
 
-async function keyOf(step: Step, stamps: ReadonlyMap<string, string>): Promise<string> {
+async function keyOf(step: Step, places: readonly string[], stamps: ReadonlyMap<string, string>): Promise<string> {
   const hash = createHash("sha256");
   const ignored = new Set(step.ignored);
-  hash.update(JSON.stringify(step.actions, (_, value) => (ignored.has(value) ? null : value)));
+  const inner = [...places].sort((a, b) => b.length - a.length);
+  const withoutPlaces = (text: string) =>
+    inner.reduce((rest, place) => rest.replaceAll(place, `<${places.indexOf(place)}>`), text);
+  const actions = JSON.stringify(step.actions, (_, value) => (ignored.has(value) ? null : value));
+  hash.update(withoutPlaces(actions));
   for (const name of step.after) hash.update(`\0${name}=${stamps.get(name) ?? ""}`);
   for (const input of step.inputs) {
     if (!(await allExist([input]))) throw new ImageError("missingInput", `${step.does}: ${input} is missing`);
-    hash.update(`\0${input}=${await contentHash(input)}`);
+    hash.update(`\0${withoutPlaces(input)}=${await contentHash(input)}`);
   }
   return hash.digest("hex");
 }
@@ -187,6 +194,18 @@ async function runAction(
       for (const pattern of action.globs)
         for await (const name of glob(pattern, { cwd: action.folder }))
           await rm(join(action.folder, name), { recursive: true, force: true });
+      return;
+    case "keepModules":
+      await keepModules(action.tree, action.names);
+      return;
+    case "keepPrograms":
+      await keepPrograms(action.tree, action.names);
+      return;
+    case "keepLibraries":
+      await keepLibraries(action.tree, action.names);
+      return;
+    case "checkTree":
+      await checkTree(action.tree);
       return;
     case "checkFits": {
       const { size } = await stat(action.path);

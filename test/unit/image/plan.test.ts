@@ -17,7 +17,14 @@ const INPUTS: ImageInputs = {
   },
   epochS: 1_700_000_000,
   keys: undefined,
-  definitions: { toolsPackages: ["erofs-utils"], rootPackages: ["systemd", "openvpn"], rootRemoved: ["var/*"] },
+  definitions: {
+    toolsPackages: ["erofs-utils"],
+    rootPackages: ["systemd", "openvpn"],
+    rootRemoved: ["var/*"],
+    rootPrograms: ["usr/bin/mount"],
+    rootLibraries: ["libgcc_s.so.1"],
+    rootModules: ["tun"],
+  },
 };
 
 test("planRoot, planDisk: steps in order, and what each follows", () => {
@@ -45,7 +52,7 @@ test("planRoot: only the step that seals the root reads the sensor", () => {
   const reading = planRoot(INPUTS).filter(({ inputs }) => inputs.some((path) => path.startsWith("/d/")));
   assert.deepEqual(
     reading.map(({ name, inputs }) => [name, inputs]),
-    [["system", ["/p/overlay", "/p/image/profiles/qemu/overlay", "/d/cepa-sensor", "/d/native"]]],
+    [["system", ["/p/overlay", "/p/image/profiles/qemu/overlay", "/d/cepa-sensor", "/d/native", "/p/image/tree"]]],
   );
 });
 
@@ -104,10 +111,19 @@ test("parseDefinitions: comments and empty lines are none", () =>
   assert.deepEqual(parseDefinitions("# why\nfoo\n\n  bar # because\nbaz"), ["foo", "bar", "baz"]));
 
 test("parsePackages: of dpkg-query", () =>
-  assert.deepEqual(parsePackages("libc6 2.41-12 13223\nsystemd 257.8-1~deb13u2 9944\n"), [
-    { name: "libc6", version: "2.41-12", installedBytes: 13_540_352 },
-    { name: "systemd", version: "257.8-1~deb13u2", installedBytes: 10_182_656 },
-  ]));
+  assert.deepEqual(
+    parsePackages("libc6 2.41-12 13223 glibc 2.41-12\nsystemd 257.8-1~deb13u2 9944 systemd 257.8-1~deb13u2\n"),
+    [
+      { name: "libc6", version: "2.41-12", installedBytes: 13_540_352, source: "glibc", sourceVersion: "2.41-12" },
+      {
+        name: "systemd",
+        version: "257.8-1~deb13u2",
+        installedBytes: 10_182_656,
+        source: "systemd",
+        sourceVersion: "257.8-1~deb13u2",
+      },
+    ],
+  ));
 
 test("planDisk: with keys all that the firmware starts is signed, and the disk can enrol them; without, neither", () => {
   const keys = { folder: "/k", ownerGuid: "0b5a2bd5-6f0c-4a4e-8d5e-2f6b1a7c9d10" };

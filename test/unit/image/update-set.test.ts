@@ -23,7 +23,14 @@ const INPUTS: ImageInputs = {
   apt: { mirror: { debian: "http://m.example/debian/", security: undefined }, options: [] },
   epochS: 1_700_000_000,
   keys: { folder: join(folder, "keys"), ownerGuid: "0b5a2bd5-6f0c-4a4e-8d5e-2f6b1a7c9d10" },
-  definitions: { toolsPackages: [], rootPackages: [], rootRemoved: [] },
+  definitions: {
+    toolsPackages: [],
+    rootPackages: [],
+    rootRemoved: [],
+    rootPrograms: [],
+    rootLibraries: [],
+    rootModules: [],
+  },
 };
 const UPDATE = {
   ...{ minimumVersion: "1.0.0", rootHash: "0123456789abcdef".repeat(4) },
@@ -43,7 +50,7 @@ test("planUpdateSet: its steps make a set that a box takes, of the files that we
   ] as const)
     await writeFile(join(work, name), text);
   const ports = { exec: nodeExec, monotonicMs: () => 0, report: () => {} };
-  const paths = { inToolsScript: "/nowhere", tools: "/nowhere", work };
+  const paths = { inToolsScript: "/nowhere", tools: "/nowhere", work, places: [] };
   const stamps = new Map([
     ["system", "1"],
     ["sign", "1"],
