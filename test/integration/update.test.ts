@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -509,6 +510,67 @@ test("stopped, by percentage, pinned: what a sensor is offered follows at once",
       await cepa("sensor", "set", "box", "--update-channel", "stable");
     },
   );
+});
+
+test("what base's server gives, and to whom", async () => {
+  const set = await publish();
+  const { version } = set.description;
+  const state = await base.makeStateFolder("asker", SETTINGS);
+  const { basePort } = JSON.parse(await readFile(join(state, "identity/sensor.json"), "utf8"));
+  const read = (name: string) => readFile(join(folder, name));
+  const [key, cert, ca] = [await read("sensor.key"), await read("sensor.crt"), await read("ca.crt")];
+  const get = (path: string, headers: Record<string, string> = {}, method = "GET") =>
+    new Promise<{ status: number | undefined; bytes: number; range: string | undefined }>((resolve, reject) => {
+      const options = {
+        host: "127.0.0.1",
+        port: basePort,
+        path,
+        method,
+        headers,
+        key,
+        cert,
+        ca,
+        agent: false,
+      } as const;
+      const outgoing = request(options, async (answer) => {
+        let bytes = 0;
+        for await (const chunk of answer) bytes += chunk.length;
+        resolve({ status: answer.statusCode, bytes, range: answer.headers["content-range"] });
+      });
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
+  const root = `/v1/update/set/qemu/${version}/${set.names[1]}`;
+  assert.deepEqual(await get(root), { status: 200, bytes: 3_000_000, range: undefined });
+  assert.deepEqual(await get(root, { range: "bytes=2999990-" }), {
+    ...{ status: 206, bytes: 10, range: "bytes 2999990-2999999/3000000" },
+  });
+  for (const [path, headers, status] of [
+    [root, { range: "bytes=3000000-" }, 416],
+    [root, { range: "bytes=0-1,5-9" }, 416],
+    [root, { "if-match": '"another"' }, 412],
+    [`/v1/update/set/qemu/9.9/${set.names[1]}`, {}, 404],
+    [`/v1/update/set/hardware/${version}/${set.names[1]}`, {}, 404],
+    [`/v1/update/set/qemu/${version}/..%2f..%2fbase.db`, {}, 404],
+    [`/v1/update/set/qemu/${version}/../../../base.db`, {}, 404],
+    [`/v1/update/set/qemu/../../base.db`, {}, 404],
+    [`/v1/update/set/qemu/${version}/other.root`, {}, 404],
+  ] as const)
+    assert.equal((await get(path, headers)).status, status, path);
+  assert.equal((await get("/v1/update/offer", {}, "POST")).status, 400, "no question");
+  await cepa("update", "stop", version);
+  assert.equal((await get(root)).status, 410);
+  await cepa("update", "percent", version, "100");
+  const { database } = base.provider;
+  const change = (sql: string) => database.exec(`update sensors set ${sql}`);
+  change("address = '127.0.0.9'");
+  assert.equal((await get(root)).status, 403, "from another's address");
+  assert.equal((await get("/v1/update/offer", {}, "POST")).status, 403);
+  change("address = '127.0.0.1', state = 'revoked'");
+  assert.equal((await get(root)).status, 403, "a sensor that is not active");
+  change("state = 'active'");
+  assert.equal((await get(root)).status, 200);
+  await cepa("update", "withdraw", version);
 });
 
 test("cepa update: what it refuses, and what it says", async () => {
