@@ -249,11 +249,12 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
       inputs: [],
       outputs: [esp, `${work}/repart`, disk],
       actions: [
-        ...["EFI/BOOT", "EFI/systemd", "EFI/Linux", "loader"].map(
+        ...["EFI/BOOT", "EFI/cepa", "EFI/Linux", "loader"].map(
           (folder): Action => ({ kind: "makeFolder", path: `${esp}/${folder}` }),
         ),
-        copyFile(`${work}/signed/systemd-bootx64.efi`, `${esp}/EFI/BOOT/BOOTX64.EFI`),
-        copyFile(`${work}/signed/systemd-bootx64.efi`, `${esp}/EFI/systemd/systemd-bootx64.efi`),
+        ...["BOOT/BOOTX64.EFI", ...BOOT_LOADERS].map((path) =>
+          copyFile(`${work}/signed/systemd-bootx64.efi`, `${esp}/EFI/${path}`),
+        ),
         copyFile(`${work}/signed/cepa.efi`, `${esp}/EFI/Linux/cepa_${version}.efi`),
         { kind: "write", path: `${esp}/loader/loader.conf`, text: renderLoader(inputs) },
         ...(inputs.keys === undefined
@@ -337,6 +338,11 @@ function planSigning({ profile, paths, keys, epochS }: ImageInputs): Step {
 
 /** Files of the work folder that the firmware starts. */
 const SIGNED = ["systemd-bootx64.efi", "cepa.efi"];
+/**
+ * The boot loader as often as a kernel has tries, and once more: see overlay/usr/lib/cepa/enter-boot-loader. Of entries for one file,
+ * firmware may keep only one.
+ */
+const BOOT_LOADERS = [1, 2, 3, 4].map((number) => `cepa/boot-${number}.efi`);
 /** Of the ESP: `auto` is what systemd-boot takes without being asked. */
 const ENROLMENT = "loader/keys/auto";
 

@@ -25,6 +25,8 @@ export interface SensorVmOptions {
   readonly gps?: SerialLine;
   /** ttyS3. */
   readonly modem?: SerialLine;
+  /** A tap device that is there already: the uplink's cable. By default the uplink reaches this machine, as 10.0.2.2, and no LAN. */
+  readonly uplinkTap?: string;
   /** File of a network namespace that QEMU runs in; by default the one of this process. */
   readonly networkNamespace?: string;
   /** Further arguments for QEMU. */
@@ -212,7 +214,9 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ...["-device", "virtio-blk-pci,drive=disk,addr=0x10,bootindex=0"],
     ...[
       "-netdev",
-      "user,id=uplinknet",
+      options.uplinkTap === undefined
+        ? "user,id=uplinknet"
+        : `tap,id=uplinknet,ifname=${options.uplinkTap},script=no,downscript=no`,
       "-device",
       `e1000e,id=uplink,netdev=uplinknet,addr=0x2,romfile=,mac=${UPLINK_MAC}`,
     ],

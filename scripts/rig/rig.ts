@@ -22,6 +22,10 @@ export interface RigOptions {
   /** Settings of the sensor that differ from the defaults, for `cepa flash --config`. */
   readonly settings: object;
   readonly diskSize: string;
+  /** Where the sensor finds base; by default where a guest of QEMU's user network sees this machine. */
+  readonly remote?: string;
+  /** Further arguments of `cepa flash`. */
+  readonly flash?: readonly string[];
 }
 
 /** A provider, one flashed sensor, and the machine and the lines that it is plugged into. */
@@ -45,12 +49,22 @@ export interface RunningSensor {
 export async function makeRig(options: RigOptions, signal: AbortSignal): Promise<Rig> {
   const { program, folder, sensorName } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const provider = await makeProvider(program, folder, HOST_SEEN_BY_GUEST, signal);
+  const provider = await makeProvider(program, folder, options.remote ?? HOST_SEEN_BY_GUEST, signal);
   await provider.cepa(["sensor", "add", sensorName], signal);
   const settingsFile = join(folder, "settings.json");
   await writeFile(settingsFile, JSON.stringify(options.settings));
   const disk = join(folder, "disk.raw");
-  const flash = ["flash", "--sensor", sensorName, "--yes", "--size", options.diskSize, "--config", settingsFile];
+  const flash = [
+    "flash",
+    "--sensor",
+    sensorName,
+    "--yes",
+    "--size",
+    options.diskSize,
+    "--config",
+    settingsFile,
+    ...(options.flash ?? []),
+  ];
   await provider.cepa([...flash, options.image, disk], signal);
   let boots = 0;
   return {

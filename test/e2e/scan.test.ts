@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { nodeExec } from "../../core/node/exec.ts";
+import { ExecError } from "../../core/ports.ts";
+import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
+import { UPLINK_MAC } from "../../scripts/rig/qemu.ts";
+import { makeRig, type RunningSensor } from "../../scripts/rig/rig.ts";
+
+/**
+ * A host on the sensor's LAN looks at every port of a sensor that is up: frames over a tap device, no user network between. Must
+ * run in a private network (scripts/private-network.sh).
+ */
+const PROJECT = join(import.meta.dirname, "../..");
+const PROGRAM = join(PROJECT, "dist/cepa");
+const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
+const NAME = "scan-1";
+const TAP = "cepa-lan";
+const HOST = "192.0.2.1";
+const SENSOR = "192.0.2.2";
+const SETTINGS = { link: { heartbeatMs: 2000 } };
+const STATIC = ["--address", `${SENSOR}/24`, "--gateway", HOST];
+
+/** Four times what is typical under emulation. */
+const BOOT_TIMEOUT_MS = 300_000;
+const SCAN_TIMEOUT_MS = 240_000;
+const POLL_MS = 1000;
+const PORTS = 65_535;
+
+const stop = new AbortController();
+const { signal } = stop;
+const folder = await mkdtemp(join(tmpdir(), "cepa-scan-"));
+let base: BaseProcess | undefined;
+let sensor: RunningSensor | undefined;
+after(async () => {
+  stop.abort();
+  await base?.ended;
+  await sensor?.vm.ended;
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Scan {
+  /** Of who answered for the address. */
+  readonly mac: string | undefined;
+  /** Ports by what nmap calls their state. */
+  readonly states: Readonly<Record<string, number>>;
+}
+
+/** Every port, by SYN (`-sS`) or by UDP datagrams (`-sU`). */
+async function scan(kind: "-sS" | "-sU"): Promise<Scan> {
+  const pace = ["--max-retries", "1", "--min-rate", "5000", "--max-rtt-timeout", "300ms"];
+  const { stdout } = await nodeExec(
+    "nmap",
+    [kind, "-n", "-Pn", "-p", `1-${PORTS}`, ...pace, "-oX", "-", SENSOR],
+    AbortSignal.timeout(SCAN_TIMEOUT_MS),
+  );
+  const states: Record<string, number> = {};
+  for (const [, state = "", count] of stdout.matchAll(/<extraports state="([^"]+)" count="(\d+)"/g))
+    states[state] = (states[state] ?? 0) + Number(count);
+  for (const [, state = ""] of stdout.matchAll(/<state state="([^"]+)"/g)) states[state] = (states[state] ?? 0) + 1;
+  // "open|filtered": no answer to a datagram
+  return { mac: /<address addr="([^"]+)" addrtype="mac"/.exec(stdout)?.[1]?.toLowerCase(), states };
+}
+
+test("a sensor that is up", { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
+  const ip = (...args: readonly string[]) => nodeExec("ip", args, signal);
+  await ip("tuntap", "add", "dev", TAP, "mode", "tap");
+  await ip("address", "add", `${HOST}/24`, "dev", TAP);
+  await ip("link", "set", TAP, "up");
+  const rig = await makeRig(
+    {
+      ...{ program: PROGRAM, image: IMAGE, folder, sensorName: NAME, settings: SETTINGS, diskSize: "4G" },
+      ...{ remote: HOST, flash: STATIC },
+    },
+    signal,
+  );
+  base = rig.startBase(signal);
+  await base.waitForStage(({ stage }) => stage === "listening", "listening", BOOT_TIMEOUT_MS, signal);
+  sensor = await rig.boot(signal, { uplinkTap: TAP });
+  const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
+  while ((await rig.view(signal)).health?.capture?.state !== "capturing") {
+    assert.ok(performance.now() < deadlineMs, (await sensor.vm.readConsole()).slice(-3000));
+    await delay(POLL_MS, undefined, { signal });
+  }
+});
+
+for (const { kind, closed } of [
+  { kind: "-sS", closed: "filtered" },
+  { kind: "-sU", closed: "open|filtered" },
+] as const)
+  test(`answers at no port (${kind})`, { timeout: SCAN_TIMEOUT_MS }, async () => {
+    assert.deepEqual(await scan(kind), { mac: UPLINK_MAC, states: { [closed]: PORTS } });
+  });
+
+test("answers no echo request", async () => {
+  const ping = nodeExec("ping", ["-c", "2", "-W", "2", SENSOR], signal);
+  await assert.rejects(ping, (error) => error instanceof ExecError && /100% packet loss/.test(error.stdout));
+});
