@@ -16,6 +16,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor profile learn|check|show   how the entropy of a protocol develops, and what leaves that
   cepa-sensor status [--watch] [--json]  how far this sensor is
   cepa-sensor network                    sets the ports up; run once at boot, as root
+  cepa-sensor check-root                 reads every block of the root file system; run once a day, as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
   cepa-sensor --version
 
@@ -40,6 +41,7 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  "check-root": async () => (await import("./check-root-command.ts")).runCheckRootCommand,
   network: async () => (await import("./network-command.ts")).runNetworkCommand,
   pcap: async () => (await import("./pcap-command.ts")).runPcapCommand,
   profile: async () => (await import("./profile-command.ts")).runProfileCommand,

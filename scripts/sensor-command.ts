@@ -1,3 +1,4 @@
+import type { HealthRecord } from "../core/contract/health.ts";
 import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
@@ -200,7 +201,7 @@ function renderView(view: SensorView, running: boolean): string {
   if (health !== null) {
     const { capture, vault, phoneHome } = health;
     lines.push(
-      ["image", health.imageVersion],
+      ["image", `${health.imageVersion}; ${rootWords(health, nowMs)}`],
       ["update", updateWords(health.update ?? null, nowMs)],
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
@@ -228,4 +229,13 @@ function renderView(view: SensorView, running: boolean): string {
     );
   }
   return lines.map(([key, value]) => `${key.padEnd(16)}${printable(value)}\n`).join("");
+}
+
+/** Stored records of earlier versions have no rootCheck. */
+function rootWords({ rootCheck = null }: Partial<HealthRecord>, nowMs: number): string {
+  if (rootCheck === null) return "not compared with its hashes yet";
+  const { result, detail, atMs } = rootCheck;
+  if (result === "whole") return `every block whole ${ago(atMs, nowMs)}`;
+  const words = result === "damaged" ? "DAMAGED" : "can't be compared with its hashes";
+  return `${words} ${ago(atMs, nowMs)}: ${detail}`;
 }

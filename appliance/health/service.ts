@@ -13,15 +13,15 @@ import {
 
 const UNITS = "/sys/fs/cgroup/system.slice";
 
-/** What the roles said of themselves; null where one did not answer. */
-export type RoleHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome" | "update">;
+/** What others said; null where nobody did. */
+export type ReportedHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome" | "update" | "rootCheck">;
 
 /** Measures the box by what /proc and /sys say. What can't be read is 0, "unknown" or null: health never fails. */
 export async function measureHealth(
   clock: Clock,
   bootId: string,
   mounts: readonly string[],
-  roles: RoleHealth,
+  reported: ReportedHealth,
   temperatureC: number | null,
 ): Promise<HealthRecord> {
   const names = await readdir("/sys/class/net").catch(() => []);
@@ -41,7 +41,7 @@ export async function measureHealth(
     temperatureC,
     interfaces: parseInterfaces(await textOf("/proc/net/dev"), carriers),
     units: await unitMemory(),
-    ...roles,
+    ...reported,
   };
 }
 

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { HealthRecord } from "../../core/contract/health.ts";
 import { STATE_FILES } from "../../core/contract/identity.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
 import { nodeClock } from "../../core/node/clock.ts";
@@ -8,7 +7,8 @@ import { journalLog } from "../../core/node/log.ts";
 import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
-import { measureHealth } from "../health/service.ts";
+import { loadRootCheck } from "../health/root-check.ts";
+import { measureHealth, type ReportedHealth } from "../health/service.ts";
 import { measureTemperatureC } from "../health/temperature.ts";
 import { loadBootId, loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
 import { connector } from "../link/connection.ts";
@@ -50,7 +50,7 @@ export async function runLinkRole(
         nodeClock,
         bootId,
         [stateFolder, nsmFolder],
-        await askRoles(runFolder, healthSignal),
+        await gatherReported(runFolder, healthSignal),
         await measureTemperatureC(),
       ),
     async tellVpn(up, tries, tellSignal) {
@@ -80,15 +80,13 @@ async function findUplink(runFolder: string): Promise<string | undefined> {
   return typeof uplink === "string" && /^[^/\s]{1,15}$/.test(uplink) ? uplink : undefined;
 }
 
-async function askRoles(
-  runFolder: string,
-  signal: AbortSignal,
-): Promise<Pick<HealthRecord, "capture" | "vault" | "phoneHome" | "update">> {
-  const [capture, vault, phoneHome, update] = await Promise.all([
+async function gatherReported(runFolder: string, signal: AbortSignal): Promise<ReportedHealth> {
+  const [capture, vault, phoneHome, update, rootCheck] = await Promise.all([
     askStatus(runFolder, "capture", signal),
     askStatus(runFolder, "vault", signal),
     askStatus(runFolder, "phone-home", signal),
     askStatus(runFolder, "update", signal),
+    loadRootCheck(runFolder),
   ]);
-  return { capture, vault, phoneHome, update };
+  return { capture, vault, phoneHome, update, rootCheck };
 }

@@ -29,7 +29,7 @@ export async function runVaultRole(
   const bootId = await loadBootId();
   const board = newVaultBoard();
   const base = { host: identity.baseAddress, port: identity.basePort, localAddress: identity.vpnAddress, ...tls };
-  const nobody = { capture: null, vault: null, phoneHome: null }; // link's heartbeats say how the roles are
+  const nobody = { capture: null, vault: null, phoneHome: null, rootCheck: null }; // link's heartbeats say how the roles are
   const ports: VaultPorts = {
     clock: nodeClock,
     log,

@@ -23,6 +23,16 @@ export interface HealthRecord {
   readonly phoneHome: PhoneHomeStatus | null;
   /** Sensors of before 0.1.0 don't say. */
   readonly update?: UpdateStatus | null;
+  /** The last look at every block of the root file system that runs; null: none since it was switched on. */
+  readonly rootCheck: RootCheck | null;
+}
+
+export interface RootCheck {
+  readonly atMs: number;
+  /** `failed`: it can't be told. */
+  readonly result: "whole" | "damaged" | "failed";
+  /** For people; of `whole` nothing. */
+  readonly detail: string;
 }
 
 export interface DiskUse {

@@ -47,12 +47,14 @@ const UPDATE: Shape = {
   answeredAtMs: "number or null",
 };
 const REFUSAL: Shape = { atMs: "number", version: "text", reason: "text", message: "text" };
+const ROOT_CHECK: Shape = { atMs: "number", result: "text", detail: "text" };
 const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
 
 /** undefined: no health record that could be shown. */
 export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
-  const { disks, interfaces, units, capture, vault, phoneHome, update = null } = json;
+  // a sensor of an earlier version says less
+  const { disks, interfaces, units, capture, vault, phoneHome, update = null, rootCheck = null } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
@@ -66,7 +68,8 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
     if (!hasShape(update, UPDATE)) return undefined;
     if (update.refusal !== null && !hasShape(update.refusal, REFUSAL)) return undefined;
   }
-  return json as unknown as HealthRecord;
+  if (rootCheck !== null && !hasShape(rootCheck, ROOT_CHECK)) return undefined;
+  return { ...json, rootCheck } as unknown as HealthRecord;
 }
 
 function hasShape(json: unknown, shape: Shape): json is Readonly<Record<string, unknown>> {

@@ -8,7 +8,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VOLUME_KEY_BYTES, VOLUME_KEY_INFO } from "../../core/contract/key-release.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { Secret } from "../../core/secret.ts";
-import { decodeGpt, GPT_BYTES } from "../../image/flash/gpt.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import { sensorByName } from "../../provider/fleet/sensors.ts";
@@ -18,6 +17,7 @@ import { openProvider, unlockMasterKey } from "../../provider/state/provider.ts"
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, postToWebhook, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
+import { findPartition } from "../support/disk.ts";
 import { searchFile, secretForms } from "../support/key-search.ts";
 
 /**
@@ -36,6 +36,8 @@ const NAME = "chain-1";
 /** Four times what is typical under emulation. */
 const BOOT_TIMEOUT_MS = 240_000;
 const STEP_TIMEOUT_MS = 120_000;
+/** cepa-check-root.timer, and as long again for the check. */
+const ROOT_CHECK_MS = 240_000;
 const POLL_MS = 1000;
 const ETHERNET_LEAST_BYTES = 60;
 /** Shorter than by default, so that the test need not wait ten minutes; long enough that booting is not "lost". */
@@ -61,7 +63,7 @@ let sensor: RunningSensor;
 let failed = false;
 
 function step(name: string, body: () => Promise<void>): void {
-  test(name, { timeout: BOOT_TIMEOUT_MS + 4 * STEP_TIMEOUT_MS }, async () => {
+  test(name, { timeout: BOOT_TIMEOUT_MS + 4 * ROOT_CHECK_MS }, async () => {
     if (failed) throw new Error("an earlier step failed");
     failed = true;
     await body();
@@ -99,21 +101,6 @@ async function auditEntries(): Promise<
     .map((line) => JSON.parse(line));
 }
 
-async function storePartition(): Promise<{ offsetBytes: number; sizeBytes: number }> {
-  const disk = await open(rig.disk, "r");
-  try {
-    const table = Buffer.alloc(GPT_BYTES);
-    await disk.read(table, 0, GPT_BYTES, 0);
-    const partitions = decodeGpt(table);
-    assert.ok(partitions.ok);
-    const store = partitions.value.find(({ label }) => label === "nsm");
-    assert.ok(store, "the disk has a partition nsm");
-    return store;
-  } finally {
-    await disk.close();
-  }
-}
-
 /** Base's share, the key that is derived from it, and the key that the store's sectors are under. */
 async function storeSecrets(): Promise<{ share: Uint8Array; passphrase: Uint8Array; volumeKey: Uint8Array }> {
   const provider = await openProvider(rig.provider.stateFolder);
@@ -127,7 +114,7 @@ async function storeSecrets(): Promise<{ share: Uint8Array; passphrase: Uint8Arr
     assert.ok(share);
     const salt = Buffer.from(row.id, "hex");
     const passphrase = new Uint8Array(hkdfSync("sha256", share, salt, VOLUME_KEY_INFO, VOLUME_KEY_BYTES));
-    const { offsetBytes } = await storePartition();
+    const { offsetBytes } = await findPartition(rig.disk, /^nsm$/);
     const header = join(folder, "luks-header");
     await nodeExec(
       "dd",
@@ -290,6 +277,11 @@ step("nothing left the SPAN port", async () => {
   assert.equal(health.interfaces.find(({ name }) => name === span)?.sentFrames, 0);
 });
 
+step("every block of its root file system is what it was", async () => {
+  const checked = await waitForView("it has looked", 4 * ROOT_CHECK_MS, ({ health }) => health?.rootCheck != null);
+  assert.deepEqual({ ...checked.health?.rootCheck, atMs: 0 }, { atMs: 0, result: "whole", detail: "" });
+});
+
 step("without base the sensor calls for help, with its position; base takes the message once", async () => {
   const { latitudeDeg, longitudeDeg } = sensor.gps;
   await waitForView("the GPS has a fix", STEP_TIMEOUT_MS, ({ health }) => health?.phoneHome?.gps === "fix");
@@ -327,7 +319,7 @@ step("no form of any key is on the disk, by a search that finds them when they a
     ...secretForms("volume key", volumeKey),
   ];
   assert.deepEqual(await searchFile(rig.disk, forms), []);
-  const { offsetBytes, sizeBytes } = await storePartition();
+  const { offsetBytes, sizeBytes } = await findPartition(rig.disk, /^nsm$/);
   const disk = await open(rig.disk, "r+");
   try {
     const at = offsetBytes + sizeBytes - 4096;
@@ -361,7 +353,7 @@ step("booted again, it opens the same store and still has what it captured", asy
 });
 
 step("a store whose header is damaged is not formatted", async () => {
-  const { offsetBytes } = await storePartition();
+  const { offsetBytes } = await findPartition(rig.disk, /^nsm$/);
   const damage = Buffer.alloc(64 * 1024, 0x5a);
   const disk = await open(rig.disk, "r+");
   await disk.write(damage, 0, damage.length, offsetBytes); // the first header whole, and the second's start

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { glob, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,15 +8,21 @@ import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { UPLINK_MAC } from "../../scripts/rig/qemu.ts";
-import { makeRig, type RunningSensor } from "../../scripts/rig/rig.ts";
+import { makeRig, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
+import { findFileOnDisk, flipBit } from "../support/disk.ts";
 
 /**
- * A host on the sensor's LAN looks at every port of a sensor that is up: frames over a tap device, no user network between. Must
- * run in a private network (scripts/private-network.sh).
+ * A host on the sensor's LAN looks at every port of a sensor that is up: frames over a tap device, no user network between. Meanwhile
+ * the sensor looks at every block of its root file system, one of which is changed; so one start serves for both. Must run in a
+ * private network (scripts/private-network.sh).
  */
 const PROJECT = join(import.meta.dirname, "../..");
 const PROGRAM = join(PROJECT, "dist/cepa");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
+const CACHE = join(PROJECT, ".cache/image");
+const IN_TOOLS = ["sh", join(PROJECT, "image/in-tools.sh"), join(CACHE, "tools"), join(CACHE, "qemu")];
+/** A driver of hardware that isn't there. */
+const UNREAD = "pl2303.ko";
 const NAME = "scan-1";
 const TAP = "cepa-lan";
 const HOST = "192.0.2.1";
@@ -29,10 +35,13 @@ const BOOT_TIMEOUT_MS = 300_000;
 const SCAN_TIMEOUT_MS = 240_000;
 const POLL_MS = 1000;
 const PORTS = 65_535;
+/** cepa-check-root.timer, and as long again for the check. */
+const ROOT_CHECK_MS = 240_000;
 
 const stop = new AbortController();
 const { signal } = stop;
 const folder = await mkdtemp(join(tmpdir(), "cepa-scan-"));
+let rig: Rig;
 let base: BaseProcess | undefined;
 let sensor: RunningSensor | undefined;
 after(async () => {
@@ -70,13 +79,18 @@ test("a sensor that is up", { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
   await ip("tuntap", "add", "dev", TAP, "mode", "tap");
   await ip("address", "add", `${HOST}/24`, "dev", TAP);
   await ip("link", "set", TAP, "up");
-  const rig = await makeRig(
+  rig = await makeRig(
     {
       ...{ program: PROGRAM, image: IMAGE, folder, sensorName: NAME, settings: SETTINGS, diskSize: "4G" },
       ...{ remote: HOST, flash: STATIC },
     },
     signal,
   );
+  const [unread = ""] = await Array.fromAsync(
+    glob(`usr/lib/modules/**/${UNREAD}`, { cwd: join(CACHE, "qemu/system") }),
+  );
+  const file = { inTools: IN_TOOLS, rootFile: "/work/root.erofs" };
+  await flipBit(rig.disk, await findFileOnDisk(rig.disk, `/${unread}`, file));
   base = rig.startBase(signal);
   await base.waitForStage(({ stage }) => stage === "listening", "listening", BOOT_TIMEOUT_MS, signal);
   sensor = await rig.boot(signal, { uplinkTap: TAP });
@@ -98,4 +112,17 @@ for (const { kind, closed } of [
 test("answers no echo request", async () => {
   const ping = nodeExec("ping", ["-c", "2", "-W", "2", SENSOR], signal);
   await assert.rejects(ping, (error) => error instanceof ExecError && /100% packet loss/.test(error.stdout));
+});
+
+test("a block that is not what it was, and that nothing reads, is found and told to base", {
+  timeout: 4 * ROOT_CHECK_MS,
+}, async () => {
+  for (;;) {
+    const rootCheck = (await rig.view(signal)).health?.rootCheck ?? null;
+    if (rootCheck !== null) {
+      assert.equal(rootCheck.result, "damaged", rootCheck.detail);
+      return;
+    }
+    await delay(POLL_MS, undefined, { signal });
+  }
 });

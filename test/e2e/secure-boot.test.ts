@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { copyFile, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { nodeExec } from "../../core/node/exec.ts";
-import { decodeGpt, GPT_BYTES } from "../../image/flash/gpt.ts";
 import { makeSecureBootKeys } from "../../image/secure-boot-keys.ts";
 import { type SensorVm, startSensorVm, variablesFile } from "../../scripts/rig/qemu.ts";
+import { findPartition } from "../support/disk.ts";
 
 /**
  * The image that `make image` built, in an emulator whose firmware checks signatures: in setup mode it takes the keys that are on the
@@ -58,27 +58,12 @@ async function makeDisk(name: string): Promise<string> {
   return disk;
 }
 
-async function espOffset(disk: string): Promise<number> {
-  const file = await open(disk, "r");
-  try {
-    const table = Buffer.alloc(GPT_BYTES);
-    await file.read(table, 0, GPT_BYTES, 0);
-    const partitions = decodeGpt(table);
-    assert.ok(partitions.ok);
-    const esp = partitions.value.find(({ label }) => label === "esp");
-    assert.ok(esp, "the disk has an ESP");
-    return esp.offsetBytes;
-  } finally {
-    await file.close();
-  }
-}
-
 /** Puts a kernel on a disk as an update does: newer than the one that is there, with three tries. */
 async function addKernel(disk: string, kernel: string): Promise<void> {
   const work = join(folder, "work");
   await mkdir(work, { recursive: true });
   await copyFile(kernel, join(work, "kernel.efi"));
-  const esp = `/work/disk@@${await espOffset(disk)}`;
+  const esp = `/work/disk@@${(await findPartition(disk, /^esp$/)).offsetBytes}`;
   await rm(join(work, "disk"), { force: true });
   await nodeExec("ln", [disk, join(work, "disk")], signal);
   await inTools(work, "mcopy", "-i", esp, "/work/kernel.efi", `::/EFI/Linux/${NEWER}+3.efi`);
@@ -89,7 +74,14 @@ async function kernelsOf(disk: string): Promise<readonly string[]> {
   const work = join(folder, "work");
   await rm(join(work, "disk"), { force: true });
   await nodeExec("ln", [disk, join(work, "disk")], signal);
-  const listed = await inTools(work, "mdir", "-b", "-i", `/work/disk@@${await espOffset(disk)}`, "::/EFI/Linux");
+  const listed = await inTools(
+    work,
+    "mdir",
+    "-b",
+    "-i",
+    `/work/disk@@${(await findPartition(disk, /^esp$/)).offsetBytes}`,
+    "::/EFI/Linux",
+  );
   return listed
     .trim()
     .split("\n")

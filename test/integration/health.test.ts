@@ -10,7 +10,7 @@ import { nodeClock } from "../../core/node/clock.ts";
 test("the health record of this machine", async () => {
   const bootId = await loadBootId();
   const temperatureC = await measureTemperatureC();
-  const nobody = { capture: null, vault: null, phoneHome: null };
+  const nobody = { capture: null, vault: null, phoneHome: null, rootCheck: null };
   const health = await measureHealth(nodeClock, bootId, ["/", "/not/there"], nobody, temperatureC);
   const root = await statfs("/");
   assert.match(bootId, /^[0-9a-f]{32}$/);

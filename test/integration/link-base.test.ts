@@ -64,7 +64,7 @@ test("heartbeats are kept and shown; events are acknowledged once stored, repeat
     ...{ atMs: 1, bootId: "b".repeat(32), uptimeMs: 61_000, imageVersion: "1.2.3\u001b[2J", rootHash: "unknown" },
     ...{ loadAverage1: 0, memoryTotalBytes: 4, memoryAvailableBytes: 1, disks: [], temperatureC: null, interfaces: [] },
     ...{ units: [{ name: "cepa-link.service", anonymousBytes: 1 }] },
-    ...{ capture: null, vault: null, phoneHome: null },
+    ...{ capture: null, vault: null, phoneHome: null, rootCheck: null },
   };
   say(link, { type: "heartbeat", sentAtMs: 1, health, link: null });
   const view = await until(async () => {

@@ -133,6 +133,7 @@ const HEALTH: HealthRecord = {
   capture: null,
   vault: null,
   phoneHome: null,
+  rootCheck: null,
 };
 
 test("heartbeats: kept; of one that is too long or makes no sense, only when it came", () =>
