@@ -17,6 +17,8 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor status [--watch] [--json]  how far this sensor is
   cepa-sensor network                    sets the ports up; run once at boot, as root
   cepa-sensor check-root                 reads every block of the root file system; run once a day, as root
+  cepa-sensor install                    installs an update that is ready; run as root
+  cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
   cepa-sensor --version
 
@@ -42,6 +44,7 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "check-root": async () => (await import("./check-root-command.ts")).runCheckRootCommand,
+  install: async () => (await import("./install-command.ts")).runInstallCommand,
   network: async () => (await import("./network-command.ts")).runNetworkCommand,
   pcap: async () => (await import("./pcap-command.ts")).runPcapCommand,
   profile: async () => (await import("./profile-command.ts")).runProfileCommand,
@@ -49,6 +52,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   read: async () => (await import("./read-command.ts")).runReadCommand,
   run: async () => runRole,
   status: async () => (await import("./status-command.ts")).runStatusCommand,
+  trial: async () => (await import("./trial-command.ts")).runTrialCommand,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;

@@ -203,6 +203,7 @@ function renderView(view: SensorView, running: boolean): string {
     lines.push(
       ["image", `${health.imageVersion}; ${rootWords(health, nowMs)}`],
       ["update", updateWords(health.update ?? null, nowMs)],
+      ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
       ...health.disks.map((disk): [string, string] => [

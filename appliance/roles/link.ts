@@ -16,6 +16,7 @@ import { readRemoteNames } from "../link/reach.ts";
 import { createLink, type LinkPorts } from "../link/service.ts";
 import { openSpoolFile } from "../link/spool-file.ts";
 import { reachReader } from "../link/uplink.ts";
+import { loadFailedVersions } from "../update/trial-files.ts";
 import { askStatus } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
 
@@ -45,14 +46,16 @@ export async function runLinkRole(
     connect: connector(endpoint),
     ask: (request, askSignal) => openRole(roleSocketPath("capture", runFolder), request, askSignal),
     readReach: async () => readReach(await findUplink(runFolder)),
-    readHealth: async (healthSignal) =>
-      measureHealth(
+    readHealth: async (healthSignal) => ({
+      ...(await measureHealth(
         nodeClock,
         bootId,
         [stateFolder, nsmFolder],
         await gatherReported(runFolder, healthSignal),
         await measureTemperatureC(),
-      ),
+      )),
+      failedVersions: await loadFailedVersions(stateFolder),
+    }),
     async tellVpn(up, tries, tellSignal) {
       const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
       await askRole(roleSocketPath("phone-home", runFolder), { type: "vpn", up, tries }, timed);

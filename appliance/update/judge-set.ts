@@ -1,3 +1,4 @@
+import type { FailedVersion } from "../../core/contract/health.ts";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 import type { UpdateDescription } from "../../core/contract/update-set.ts";
 import { compareVersions, isVersion, LEAST_VERSION } from "../../core/version.ts";
@@ -11,11 +12,6 @@ export interface BoxFacts {
   readonly minimumVersion: string;
   /** What ran here and did not pass its trial. */
   readonly failed: readonly FailedVersion[];
-}
-
-export interface FailedVersion {
-  readonly version: string;
-  readonly why: string;
 }
 
 /** Throws an UpdateRefusedError for a set that was signed, but is not for this box now. */

@@ -25,6 +25,14 @@ export interface HealthRecord {
   readonly update?: UpdateStatus | null;
   /** The last look at every block of the root file system that runs; null: none since it was switched on. */
   readonly rootCheck: RootCheck | null;
+  /** Versions that did not pass their trial on this box. */
+  readonly failedVersions?: readonly FailedVersion[];
+}
+
+export interface FailedVersion {
+  readonly version: string;
+  /** For people. */
+  readonly why: string;
 }
 
 export interface RootCheck {

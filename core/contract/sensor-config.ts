@@ -61,6 +61,13 @@ export interface SensorConfig {
     /** Of a download, at most. */
     readonly rateBytesPerSecond: number;
   };
+  /** Of a new version, before it is marked good. */
+  readonly trial: {
+    /** All has to be well for so long without a break. */
+    readonly healthyMs: number;
+    /** After so long without that, the version before comes back. */
+    readonly limitMs: number;
+  };
 }
 
 const MIB = 1024 * 1024;
@@ -107,6 +114,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     vpnLostTries: 3,
   },
   update: { askMs: 15 * MINUTE_MS, rateBytesPerSecond: MIB },
+  trial: { healthyMs: 5 * MINUTE_MS, limitMs: 30 * MINUTE_MS },
 };
 
 /** Least and most of every number; what is not here is text. */
@@ -137,6 +145,8 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "phoneHome.vpnLostTries": [1, 100],
   "update.askMs": [SECOND_MS, DAY_MS],
   "update.rateBytesPerSecond": [4096, 1024 * MIB],
+  "trial.healthyMs": [SECOND_MS, DAY_MS],
+  "trial.limitMs": [SECOND_MS, DAY_MS],
 };
 const TEXTS: Readonly<Record<string, readonly [string, RegExp]>> = {
   "capture.filter": ["a BPF expression of at most 1000 printable characters", /^[\x20-\x7e]{0,1000}$/],

@@ -18,10 +18,10 @@ const APPLIANCE_EDGES: Readonly<Record<string, readonly string[]>> = {
   health: ["decode", "http", "handshake", "entropy", "session"],
   capture: [],
   network: [],
+  update: [],
   link: [],
   vault: [],
   "phone-home": [],
-  update: [],
 };
 
 /** Modules of a folder of appliance/ that touch the world, beside its service.ts, and with what. */
@@ -52,6 +52,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/update/download.ts": "writes what it downloads",
   "appliance/update/update-folder.ts": "the updates on disk",
   "appliance/update/verify-set.ts": "Node.js's Ed25519, and the key in the image",
+  "appliance/update/trial-files.ts": "what is on trial, and what failed, on disk",
   "appliance/vault/base-client.ts": "HTTPS to base",
   "appliance/vault/key-exchange.ts": "Node.js's X25519, HKDF and AES-GCM",
   "appliance/vault/store-device.ts": "the store's block device",

@@ -1,0 +1,116 @@
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { uptime } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
+import { nodeClock } from "../core/node/clock.ts";
+import { nodeExec } from "../core/node/exec.ts";
+import { journalLog } from "../core/node/log.ts";
+import { verifySet } from "../core/node/verify-set.ts";
+import { parseImageProfile, parseImageVersion } from "./health/plain.ts";
+import { askStatus, tellLink } from "./roles/ask.ts";
+import { judgeSet } from "./update/judge-set.ts";
+import { saveTrial } from "./update/trial-files.ts";
+import { recordSlot, type SlotRecord } from "./update/trial-verdict.ts";
+import { updateFolder } from "./update/update-folder.ts";
+import { openUpdateKey, UPDATE_PUBLIC_KEY } from "./update/verify-set.ts";
+
+const USAGE = `cepa-sensor install [--dry-run] [--state FOLDER] [--run FOLDER] [--key FILE]
+
+Installs the newest update that is ready into the slot that doesn't run, and starts the box anew: the new version is then on trial.
+An update that is refused is removed. Run as root, when there is something in STATE/update/ready.
+
+  --dry-run        checks the update, and says what would be done
+  --state FOLDER   the state partition (/state)
+  --run FOLDER     sockets of the roles (/run/cepa)
+  --key FILE       the key that updates are signed with (${UPDATE_PUBLIC_KEY})
+
+Exit status: 0 installed, or there was nothing to install; 1 refused, or it failed.
+`;
+
+/** What the slot that runs does is what the new version is held against, so it may first come to do it: this long after switching on. */
+const SETTLED_MS = 600_000;
+const LOOK_MS = 2000;
+
+const WITH_ESP = "/usr/lib/cepa/with-esp";
+const SYSUPDATE = "/usr/lib/systemd/systemd-sysupdate";
+
+/** `cepa-sensor install`; resolves to the exit status. */
+export async function runInstallCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      "dry-run": { type: "boolean", default: false },
+      state: { type: "string", default: "/state" },
+      run: { type: "string", default: "/run/cepa" },
+      key: { type: "string", default: UPDATE_PUBLIC_KEY },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const log = journalLog("install");
+  const osRelease = await readFile("/etc/os-release", "utf8");
+  const running = parseImageVersion(osRelease);
+  const folder = updateFolder(join(values.state, "update"));
+  const [found] = await folder.tidy(running);
+  if (found === undefined) {
+    log("info", "nothing newer than what runs is ready", { running });
+    return 0;
+  }
+  const facts = await folder.readFacts(running, parseImageProfile(osRelease));
+  // what was checked is what is installed: the folder of what is ready is another user's
+  const copyTo = join(values.state, "install/set");
+  await mkdir(copyTo, { recursive: true, mode: 0o700 });
+  try {
+    for (const name of await readdir(copyTo)) await rm(join(copyTo, name), { recursive: true });
+    const key = await openUpdateKey(values.key);
+    const { description } = await verifySet(
+      folder.ready(found),
+      key,
+      { copyTo, judge: (candidate) => judgeSet(candidate, facts) },
+      signal,
+    );
+    const { version } = description;
+    log("info", values["dry-run"] ? "would be installed" : "is being installed", { version, running });
+    if (values["dry-run"]) return 0;
+    const before = await recordRunningSlot(values.run, signal);
+    await nodeExec(WITH_ESP, [SYSUPDATE, "update", version], signal);
+    await saveTrial(values.state, {
+      version,
+      before,
+      doubt: "",
+      installedAtMs: nodeClock.nowMs(),
+    });
+    await folder.discard(found);
+    log("info", "installed; the box starts anew", { version });
+    await nodeExec("systemctl", ["--no-block", "reboot"], signal);
+    return 0;
+  } catch (error) {
+    if (values["dry-run"] || signal.aborted) throw error;
+    // or it would be tried again at once, for ever; base offers it again
+    await folder.discard(found);
+    if (!(error instanceof UpdateRefusedError)) throw error;
+    log("error", "an update is refused", { version: found, reason: error.code, why: error.message });
+    const refusal = { version: found, reason: error.code, message: error.message, atMs: nodeClock.nowMs() };
+    await tellLink(values.run, { name: "updateRefused", ...refusal }, signal).catch(() => {});
+    return 1;
+  } finally {
+    for (const name of await readdir(copyTo)) await rm(join(copyTo, name), { recursive: true });
+  }
+}
+
+async function recordRunningSlot(runFolder: string, signal: AbortSignal): Promise<SlotRecord> {
+  for (;;) {
+    const [capture, vault, link] = await Promise.all([
+      askStatus(runFolder, "capture", signal),
+      askStatus(runFolder, "vault", signal),
+      askStatus(runFolder, "link", signal),
+    ]);
+    const record = recordSlot({ capture, vault, link }, nodeClock.nowMs());
+    if (Object.values(record).every((was) => was) || uptime() * 1000 >= SETTLED_MS) return record;
+    await nodeClock.sleep(LOOK_MS, signal);
+  }
+}

@@ -1,0 +1,111 @@
+import type { FailedVersion } from "../../core/contract/health.ts";
+import type { Clock, Log } from "../../core/ports.ts";
+import type { Trial } from "./trial-files.ts";
+import { nextTrialState, type TrialLimits, type TrialObservation, type TrialState } from "./trial-verdict.ts";
+
+const LOOK_MS = 2000;
+/** A tunnel that comes up so soon in the slot before says that base was there, and the version that gave way at fault. */
+const DOUBT_MS = 600_000;
+
+export interface TrialPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observe: (signal: AbortSignal) => Promise<Omit<TrialObservation, "atMs">>;
+  readonly loadTrial: () => Promise<Trial | undefined>;
+  readonly saveTrial: (trial: Trial) => Promise<void>;
+  readonly removeTrial: () => Promise<void>;
+  readonly markFailed: (failed: FailedVersion) => Promise<void>;
+}
+
+export interface BootedSlot {
+  readonly version: string;
+  /** The boot loader counts its boots: it is not yet found good. */
+  readonly isCounted: boolean;
+}
+
+/** Nobody says what was before: then nothing but the roles' own state counts. */
+const NOTHING_BEFORE = { capturing: false, frames: false, storeOpen: false, vpn: false };
+
+/**
+ * Resolves to `good`, or once the version has to give way to the slot before, to `bad` or `doubtful`: that is then on disk. In a slot that
+ * was found good before, says of one that gave way what it could not say itself.
+ */
+export async function runTrial(
+  booted: BootedSlot,
+  limits: TrialLimits,
+  ports: TrialPorts,
+  signal: AbortSignal,
+): Promise<Exclude<TrialState["name"], "watching">> {
+  const trial = await ports.loadTrial();
+  if (!booted.isCounted) {
+    if (trial !== undefined) await settle(trial, booted, ports, signal);
+    return "good";
+  }
+  const own: Trial =
+    trial?.version === booted.version
+      ? trial
+      : { version: booted.version, before: NOTHING_BEFORE, doubt: "", installedAtMs: ports.clock.nowMs() };
+  if (own !== trial) await ports.saveTrial(own);
+  const { version, before } = own;
+  ports.log("info", "a new version is on trial", { version, before, ...limits });
+  const verdict = await watch(before, limits, ports, signal);
+  if (verdict.name === "good") {
+    await ports.removeTrial();
+    ports.log("info", "the new version is good", { version });
+  } else if (verdict.name === "bad") {
+    await ports.markFailed({ version, why: verdict.why });
+    await ports.removeTrial();
+    ports.log("error", "the new version is bad", { version, why: verdict.why });
+  } else {
+    await ports.saveTrial({ ...own, doubt: verdict.why });
+    ports.log("error", "the new version gives way to the one before, as base may be down", {
+      version,
+      why: verdict.why,
+    });
+  }
+  return verdict.name;
+}
+
+async function watch(
+  before: Trial["before"],
+  limits: TrialLimits,
+  { clock, observe, log }: TrialPorts,
+  signal: AbortSignal,
+): Promise<Exclude<TrialState, { name: "watching" }>> {
+  let state: TrialState = { name: "watching", startedAtMs: clock.monotonicMs(), healthySinceMs: undefined };
+  for (;;) {
+    const observation = await observe(signal);
+    const next: TrialState = nextTrialState(state, { ...observation, atMs: clock.monotonicMs() }, before, limits);
+    if (next.name !== "watching") return next;
+    if ((next.healthySinceMs === undefined) !== (state.healthySinceMs === undefined))
+      log("info", next.healthySinceMs === undefined ? "not well any more" : "all is well so far");
+    state = next;
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
+
+/** The slot that was good before runs: what of the version that was to take its place? */
+async function settle(trial: Trial, booted: BootedSlot, ports: TrialPorts, signal: AbortSignal): Promise<void> {
+  const { version, doubt } = trial;
+  const { log } = ports;
+  if (version === booted.version) return ports.removeTrial(); // found good; only the file stayed
+  let why: string | undefined = "it did not start, or not far enough to say why";
+  if (doubt !== "") {
+    const isUp = await becomesUp(ports, signal);
+    why = isUp ? `${doubt}; it came up with ${booted.version}` : undefined;
+  }
+  if (why !== undefined) {
+    await ports.markFailed({ version, why });
+    log("error", "a new version is bad", { version, why });
+  } else log("warning", "base is down for this version too: the new one may be installed again", { version });
+  await ports.removeTrial();
+}
+
+async function becomesUp({ clock, observe }: TrialPorts, signal: AbortSignal): Promise<boolean> {
+  const endMs = clock.monotonicMs() + DOUBT_MS;
+  while (clock.monotonicMs() < endMs) {
+    if ((await observe(signal)).link?.vpnUp === true) return true;
+    await clock.sleep(LOOK_MS, signal);
+  }
+  return false;
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { runInstallCommand } from "../../appliance/install-command.ts";
+import { loadFailedVersions, loadTrial, markFailed, saveTrial } from "../../appliance/update/trial-files.ts";
+import type { SensorEvent } from "../../core/contract/role.ts";
+import { runRoleSocket } from "../../core/node/role-socket.ts";
+import { makeSet, updateKeys } from "../support/update-sets.ts";
+
+const folder = await mkdtemp(join(tmpdir(), "cepa-install-"));
+const stop = new AbortController();
+const { signal } = stop;
+after(async () => {
+  stop.abort();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const { privateKey, publicKey } = updateKeys();
+const keyFile = join(folder, "update.pub");
+await writeFile(keyFile, publicKey.export({ format: "pem", type: "spki" }));
+
+/** A link that takes every event. */
+const events: SensorEvent[] = [];
+const run = join(folder, "run");
+await mkdir(run);
+runRoleSocket(
+  join(run, "link.sock"),
+  async (request) => {
+    if (request.type === "event") events.push(request.event);
+    return { type: "ok" };
+  },
+  signal,
+).catch(() => {});
+
+async function makeState(name: string): Promise<string> {
+  const state = join(folder, name);
+  await mkdir(join(state, "update/ready"), { recursive: true });
+  await mkdir(join(state, "install"));
+  return state;
+}
+
+const install = (state: string, ...more: readonly string[]) =>
+  runInstallCommand(["--state", state, "--run", run, "--key", keyFile, ...more], signal);
+
+// this machine runs no image of ours, so that no set is meant for it
+for (const { name, key, reason } of [
+  { name: "unsigned", key: undefined, reason: "unsigned" },
+  { name: "other-key", key: updateKeys().privateKey, reason: "badSignature" },
+  { name: "other-profile", key: privateKey, reason: "wrongProfile" },
+])
+  test(`what is not to be installed is removed, and base is told: ${name}`, async () => {
+    const state = await makeState(name);
+    await makeSet(join(state, "update/ready/2.0"), key, { version: "2.0" });
+    events.length = 0;
+    assert.equal(await install(state), 1);
+    assert.deepEqual(
+      events.map((event) => event.name === "updateRefused" && [event.version, event.reason]),
+      [["2.0", reason]],
+    );
+    assert.deepEqual(await readdir(join(state, "update/ready")), []);
+    assert.deepEqual(await readdir(join(state, "install/set")), []);
+    assert.equal(await loadTrial(state), undefined);
+  });
+
+test("what was left of an installation that was cut off is removed", async () => {
+  const state = await makeState("cut-off");
+  await mkdir(join(state, "install/set"));
+  await writeFile(join(state, "install/set/cepa_1.9.efi"), "half");
+  await makeSet(join(state, "update/ready/2.0"), undefined, { version: "2.0" });
+  assert.equal(await install(state), 1);
+  assert.deepEqual(await readdir(join(state, "install/set")), []);
+});
+
+test("a dry run removes nothing", async () => {
+  const state = await makeState("dry");
+  await makeSet(join(state, "update/ready/2.0"), undefined, { version: "2.0" });
+  await assert.rejects(install(state, "--dry-run"), { code: "unsigned" });
+  assert.deepEqual(await readdir(join(state, "update/ready")), ["2.0"]);
+});
+
+test("nothing is ready", async () => {
+  assert.equal(await install(await makeState("nothing")), 0);
+});
+
+const TRIAL = {
+  version: "2.0",
+  before: { capturing: true, frames: false, storeOpen: true, vpn: false },
+  doubt: "",
+  installedAtMs: 5,
+};
+
+test("a trial is on disk as it was; what is no trial is none", async () => {
+  const state = await makeState("trial");
+  assert.equal(await loadTrial(state), undefined);
+  await saveTrial(state, TRIAL);
+  assert.deepEqual(await loadTrial(state), TRIAL);
+  for (const text of [
+    "",
+    "{}",
+    JSON.stringify({ ...TRIAL, before: {} }),
+    JSON.stringify({ ...TRIAL, version: "../x" }),
+  ]) {
+    await writeFile(join(state, "install/trial.json"), text);
+    assert.equal(await loadTrial(state), undefined, text);
+  }
+});
+
+test("failed versions: each once, with the last reason, the newest sixteen", async () => {
+  const state = await makeState("failed");
+  assert.deepEqual(await loadFailedVersions(state), []);
+  await markFailed(state, { version: "2.0", why: "first" });
+  await markFailed(state, { version: "2.1", why: "other" });
+  await markFailed(state, { version: "2.0", why: "second" });
+  assert.deepEqual(await loadFailedVersions(state), [
+    { version: "2.1", why: "other" },
+    { version: "2.0", why: "second" },
+  ]);
+  for (let minor = 1; minor <= 20; minor++) await markFailed(state, { version: `3.${minor}`, why: "x" });
+  const versions = (await loadFailedVersions(state)).map(({ version }) => version);
+  assert.equal(versions.length, 16);
+  assert.equal(versions[0], "3.5");
+});
+
+test("a link put in the way of what root writes is not followed", async () => {
+  const state = await makeState("link");
+  const victim = join(folder, "victim");
+  await writeFile(victim, "as it was");
+  await symlink(victim, join(state, "update/failed.json.new"));
+  await symlink(victim, join(state, "update/failed.json"));
+  await markFailed(state, { version: "2.0", why: "x" });
+  assert.equal(await readFile(victim, "utf8"), "as it was");
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseCountedVersion } from "../../../../appliance/update/boot-count.ts";
+import { runTrial, type TrialPorts } from "../../../../appliance/update/trial.ts";
+import type { Trial } from "../../../../appliance/update/trial-files.ts";
+import type { FailedVersion } from "../../../../core/contract/health.ts";
+import type { LinkStatus } from "../../../../core/contract/role.ts";
+
+const BEFORE = { capturing: false, frames: false, storeOpen: false, vpn: true };
+const LIMITS = { healthyMs: 10_000, limitMs: 60_000 };
+const link = (vpnUp: boolean): LinkStatus => ({
+  role: "link",
+  state: vpnUp ? "up" : "vpnDown",
+  detail: "so it is",
+  vpnUp,
+  vpnAddress: null,
+  spooled: 0,
+  lastHeartbeatAtMs: null,
+});
+const vault = {
+  role: "vault",
+  state: "waitingForVpn",
+  detail: "",
+  tries: 0,
+  luksUuid: null,
+  openedAtMs: null,
+  identity: "software",
+} as const;
+
+interface Given {
+  readonly version: string;
+  readonly isCounted: boolean;
+  readonly trial?: Partial<Trial>;
+  /** Whether the tunnel is up, so long after the start. */
+  readonly vpnUp: (sinceMs: number) => boolean;
+  readonly vaultAnswers?: boolean;
+}
+
+/** Runs a trial in no time, and tells what was on disk after it. */
+async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true }: Given) {
+  let nowMs = 0;
+  let saved: Trial | undefined =
+    trial === undefined ? undefined : { version: "2.0", before: BEFORE, doubt: "", installedAtMs: 0, ...trial };
+  const failed: FailedVersion[] = [];
+  const ports: TrialPorts = {
+    clock: {
+      nowMs: () => nowMs,
+      monotonicMs: () => nowMs,
+      async sleep(durationMs) {
+        nowMs += durationMs;
+      },
+    },
+    log() {},
+    observe: async () => ({
+      capture: null,
+      vault: vaultAnswers ? vault : null,
+      link: link(vpnUp(nowMs)),
+      isRootCorrupted: false,
+    }),
+    loadTrial: async () => saved,
+    async saveTrial(next) {
+      saved = next;
+    },
+    async removeTrial() {
+      saved = undefined;
+    },
+    markFailed: async (version) => void failed.push(version),
+  };
+  const verdict = await runTrial({ version, isCounted }, LIMITS, ports, new AbortController().signal);
+  return { verdict, saved, failed, tookMs: nowMs };
+}
+
+test("a good version: nothing is left of its trial", async () => {
+  const result = await run({ version: "2.0", isCounted: true, trial: {}, vpnUp: () => true });
+  assert.deepEqual(result, { verdict: "good", saved: undefined, failed: [], tookMs: 10_000 });
+});
+
+test("a bad version is marked, with why", async () => {
+  const result = await run({ version: "2.0", isCounted: true, trial: {}, vpnUp: () => true, vaultAnswers: false });
+  const failed = [{ version: "2.0", why: "vault does not answer" }];
+  assert.deepEqual(result, { verdict: "bad", saved: undefined, failed, tookMs: 60_000 });
+});
+
+test("base is down: the version gives way, and is not marked", async () => {
+  const result = await run({ version: "2.0", isCounted: true, trial: {}, vpnUp: () => false });
+  assert.deepEqual([result.verdict, result.failed], ["doubtful", []]);
+  assert.equal(result.saved?.doubt, "the VPN is not up: so it is");
+});
+
+test("the version before reaches base at once: then it was the new one", async () => {
+  const trial = { doubt: "the VPN is not up: so it is" };
+  const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: (sinceMs) => sinceMs >= 60_000 });
+  const failed = [{ version: "2.0", why: "the VPN is not up: so it is; it came up with 1.0" }];
+  assert.deepEqual(result, { verdict: "good", saved: undefined, failed, tookMs: 60_000 });
+});
+
+test("the version before does not reach base either: the new one is not condemned", async () => {
+  const trial = { doubt: "the VPN is not up: so it is" };
+  const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: () => false });
+  assert.deepEqual(result, { verdict: "good", saved: undefined, failed: [], tookMs: 600_000 });
+});
+
+test("a version that never said anything, its tries used up, is marked by the one before", async () => {
+  const result = await run({ version: "1.0", isCounted: false, trial: {}, vpnUp: () => true });
+  const failed = [{ version: "2.0", why: "it did not start, or not far enough to say why" }];
+  assert.deepEqual(result, { verdict: "good", saved: undefined, failed, tookMs: 0 });
+});
+
+test("a version without a note of its installation makes one, so that it can be marked", async () => {
+  const result = await run({ version: "2.0", isCounted: true, vpnUp: () => false });
+  assert.deepEqual([result.verdict, result.failed, result.saved], ["good", [], undefined]);
+});
+
+test("a version that was found good, with its note still there", async () => {
+  const result = await run({ version: "2.0", isCounted: false, trial: {}, vpnUp: () => false });
+  assert.deepEqual(result, { verdict: "good", saved: undefined, failed: [], tookMs: 0 });
+});
+
+/** A file of efivarfs. */
+const variable = (text: string) => Buffer.concat([Buffer.of(6, 0, 0, 0), Buffer.from(`${text}\0`, "utf16le")]);
+
+for (const [path, version] of [
+  ["\\EFI\\Linux\\cepa_0.2.0+2-1.efi", "0.2.0"],
+  ["\\EFI\\Linux\\cepa_1.4.0~rc2+3.efi", "1.4.0~rc2"],
+  ["\\EFI\\Linux\\cepa_0.2.0.efi", undefined],
+  ["\\EFI\\Linux\\other_1+1.efi", undefined],
+  ["", undefined],
+] as const)
+  test(`boots are counted: ${path}`, () => assert.equal(parseCountedVersion(variable(path)), version));
+
+test("boots are counted: a variable that is cut off, or too long", () => {
+  assert.equal(parseCountedVersion(Buffer.of(6, 0)), undefined);
+  assert.equal(parseCountedVersion(variable(`\\cepa_${"1".repeat(65)}+1.efi`)), undefined);
+});
