@@ -32,7 +32,7 @@ const SHIPPED_SIZES: DiskSizes = {
 
 /**
  * Of the sensor's program (120 MB), on one core: lz4 68 MB in 0.6 s; with clusters of 64 KiB 61 MB; lz4hc,6 so 51 MB in 3 s, lz4hc,12 as
- * many in 30 s; zstd,9 with 32 KiB 42 MB in a minute, and each read takes three times as long.
+ * many in 30 s; zstd,9 with 32 KiB 42 MB in a minute.
  */
 const COMPRESSION = { compression: "lz4hc,6", clusterBytes: 64 * 1024 };
 
