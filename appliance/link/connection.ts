@@ -1,24 +1,14 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
+import type { BaseEndpoint } from "../../core/contract/base-endpoint.ts";
 import { LINK_MESSAGE_LIMIT_BYTES, LINK_PATH, type SensorMessage } from "../../core/contract/link.ts";
 import type { LinkConnection, LinkPorts } from "./service.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 20_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
-export interface LinkEndpoint {
-  readonly host: string;
-  readonly port: number;
-  /** Own address in the tunnel. */
-  readonly localAddress: string;
-  /** PEM. `authority` is the only one that is believed. */
-  readonly privateKey: string;
-  readonly certificate: string;
-  readonly authority: string;
-}
-
 /** Opens the WebSocket to base; resolves when it is open, rejects when it can't be or `signal` aborts. */
-export function connector(endpoint: LinkEndpoint): LinkPorts["connect"] {
+export function connector(endpoint: BaseEndpoint): LinkPorts["connect"] {
   return async (receive, signal) => {
     const socket = new WebSocket(`wss://${endpoint.host}:${endpoint.port}${LINK_PATH}`, {
       localAddress: endpoint.localAddress,

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import { ConfigError } from "../../core/checked-json.ts";
+import type { BaseEndpoint } from "../../core/contract/base-endpoint.ts";
 import {
   OFFER_PATH,
   type OfferAnswer,
@@ -13,17 +14,6 @@ import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 /** Nothing comes for so long: given up, and gone on with later. */
 const IDLE_MS = 60_000;
 const ANSWER_LIMIT_BYTES = 16 * 1024;
-
-export interface BaseEndpoint {
-  readonly host: string;
-  readonly port: number;
-  /** Own address in the tunnel: what leaves from another is not for base. */
-  readonly localAddress: string;
-  /** PEM. `authority` is the only one that is believed. */
-  readonly privateKey: string;
-  readonly certificate: string;
-  readonly authority: string;
-}
 
 export interface BaseFiles {
   /** Throws a BaseUnreachableError. */

@@ -1,4 +1,5 @@
 import { Agent, request } from "node:https";
+import type { BaseEndpoint } from "../../core/contract/base-endpoint.ts";
 import {
   CHALLENGE_PATH,
   type KeyRefusal,
@@ -25,17 +26,6 @@ export class KeyReleaseError extends Error {
   }
 }
 
-export interface BaseAddress {
-  readonly host: string;
-  readonly port: number;
-  /** Own address in the tunnel: what leaves from another is not for base. */
-  readonly localAddress: string;
-  /** PEM. `authority` is the only one that is believed. */
-  readonly privateKey: string;
-  readonly certificate: string;
-  readonly authority: string;
-}
-
 export interface ReleasedShare {
   readonly share: Secret;
   readonly format: boolean;
@@ -45,7 +35,7 @@ export type KeyQuestion = Omit<VolumeKeyRequest, "nonce" | "ephemeralPublicKey">
 
 /** Asks base for its share once: challenge, then request. Throws a KeyReleaseError, or AbortError. */
 export async function fetchBaseShare(
-  base: BaseAddress,
+  base: BaseEndpoint,
   question: KeyQuestion,
   signal: AbortSignal,
 ): Promise<ReleasedShare> {
@@ -83,7 +73,7 @@ export async function fetchBaseShare(
 }
 
 /** Throws a SyntaxError for an answer that is no JSON or too long, whatever node:https throws for the rest. */
-function postJson(base: BaseAddress, agent: Agent, path: string, body: string, signal: AbortSignal): Promise<unknown> {
+function postJson(base: BaseEndpoint, agent: Agent, path: string, body: string, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const { host, port, localAddress } = base;
     const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
