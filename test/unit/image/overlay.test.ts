@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { STATE_FILES } from "../../../core/contract/identity.ts";
@@ -41,4 +41,14 @@ test("units: what speaks to the outside asks no role, what sees hostile packets 
     /^ExecStart=.* --config \S+ --script-security 1$/m,
     "behind the configuration, so that it is the last word",
   );
+});
+
+test("transfers: never the version that runs, the kernel last and with three tries", () => {
+  const names = readdirSync(join(OVERLAY, "sysupdate.d")).sort();
+  assert.deepEqual(names, ["10-root.transfer", "20-verity.transfer", "30-kernel.transfer"]);
+  for (const name of names) {
+    assert.match(read(`sysupdate.d/${name}`), /^ProtectVersion=%A$/m);
+    assert.match(read(`sysupdate.d/${name}`), /^InstancesMax=2$/m);
+  }
+  assert.match(read("sysupdate.d/30-kernel.transfer"), /^TriesLeft=3$/m);
 });
