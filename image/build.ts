@@ -1,13 +1,17 @@
 import { access, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import type { Clock, Exec } from "../core/ports.ts";
+import { SUITE } from "./debian-tree.ts";
 import { readHostApt } from "./host-apt.ts";
-import { type ImageManifest, parsePackages } from "./manifest.ts";
+import { type ImageManifest, PACKAGE_FORMAT, parsePackages } from "./manifest.ts";
+import { holdLockedPackages } from "./package-lock/kept-packages.ts";
+import { missingFrom, type PackageLock, parsePackageLock } from "./package-lock/lock-file.ts";
+import { lockPackages } from "./package-lock/make-lock.ts";
 import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
 import { type BundledPackage, renderSbom } from "./sbom.ts";
 import { readSecureBootKeys } from "./secure-boot-keys.ts";
 import type { Step } from "./step.ts";
-import { ImageError, runSteps, type StepEvent } from "./step-runner.ts";
+import { ImageError, runSteps, type StepEvent, type StepRunnerPaths, type StepRunnerPorts } from "./step-runner.ts";
 import { largestFiles } from "./tree/sizes.ts";
 import { planUpdateSet } from "./update-set.ts";
 
@@ -19,6 +23,8 @@ export interface BuildOptions {
   readonly mirrorUrl: string | undefined;
   /** Folder of Secure Boot keys; unsigned without. */
   readonly keysFolder: string | undefined;
+  /** Takes the packages of the profile's lock alone. */
+  readonly isLocked: boolean;
   /** Boxes that have seen this version's update take none below. */
   readonly minimumVersion: string;
   /** SOURCE_DATE_EPOCH, when given. */
@@ -67,15 +73,11 @@ export async function buildImage(
     });
   const inputs = await readInputs(options, ports, signal);
   const work = workPathsOf(paths, profile);
+  if (options.isLocked) await holdLock(inputs, ports, signal);
   await mkdir(work.work, { recursive: true });
   await mkdir(paths.dist, { recursive: true });
-  const runnerPaths = {
-    inToolsScript: `${paths.project}/image/in-tools.sh`,
-    tools: work.tools,
-    work: work.work,
-    places: [paths.project, paths.cache, paths.dist, ...(inputs.keys === undefined ? [] : [inputs.keys.folder])],
-  };
-  const runnerPorts = { ...ports, monotonicMs: () => ports.clock.monotonicMs() };
+  const runnerPaths = runnerPathsOf(inputs);
+  const runnerPorts = runnerPortsOf(ports);
   const stamps = new Map<string, string>();
   await runSteps(planRoot(inputs), runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
   const rootHash = (await readFile(work.rootHash, "utf8")).trim();
@@ -108,6 +110,58 @@ export async function buildImage(
   return manifest;
 }
 
+/** Makes the trees as a build does, and locks what they are made of: the text of a lock. Throws an ImageError. */
+export async function lockImage(options: BuildOptions, ports: BuildPorts, signal: AbortSignal): Promise<PackageLock> {
+  const inputs = await readInputs({ ...options, isLocked: false }, ports, signal);
+  const { tools, work, packages, packagesKept } = workPathsOf(options.paths, options.profile);
+  await mkdir(work, { recursive: true });
+  const trees = planRoot(inputs).filter(({ name }) => name === "tools" || name === "root");
+  await runSteps(trees, runnerPathsOf(inputs), new Map(), inputs.epochS, runnerPortsOf(ports), signal);
+  const query = [`--admindir=${tools}/var/lib/dpkg`, "-W", "-f", PACKAGE_FORMAT];
+  const { stdout } = await ports.exec("dpkg-query", query, signal);
+  return {
+    profile: options.profile.name,
+    tools: await lockPackages(parsePackages(stdout), packagesKept),
+    root: await lockPackages(parsePackages(await readFile(packages, "utf8")), packagesKept),
+  };
+}
+
+/** Throws an ImageError when there is no lock, or when it lacks what the image needs, or what it names can't be had. */
+async function holdLock(inputs: ImageInputs, ports: BuildPorts, signal: AbortSignal): Promise<void> {
+  const { paths, profile, definitions, apt } = inputs;
+  const { packageLock, packagesKept } = workPathsOf(paths, profile);
+  const text = await readFile(packageLock, "utf8").catch((cause: Error) => {
+    const message = `${packageLock}: ${cause.message}; \`cepa image lock --profile ${profile.name}\` makes it`;
+    throw new ImageError("missingInput", message, { cause });
+  });
+  const lock = parsePackageLock(text, packageLock, profile.name);
+  const missing = [
+    ...missingFrom(lock.tools, definitions.toolsPackages),
+    ...missingFrom(lock.root, definitions.rootPackages),
+  ];
+  if (missing.length > 0)
+    throw new ImageError(
+      "missingInput",
+      `${packageLock} lacks ${missing.join(", ")}, which image/definitions or image/profiles name: ` +
+        `\`cepa image lock --profile ${profile.name}\` locks what they name now`,
+    );
+  await holdLockedPackages(lock, packageLock, packagesKept, SUITE, { apt, exec: ports.exec }, signal);
+}
+
+function runnerPathsOf({ paths, profile, keys }: ImageInputs): StepRunnerPaths {
+  const { tools, work } = workPathsOf(paths, profile);
+  return {
+    inToolsScript: `${paths.project}/image/in-tools.sh`,
+    tools,
+    work,
+    places: [paths.project, paths.cache, paths.dist, ...(keys === undefined ? [] : [keys.folder])],
+  };
+}
+
+function runnerPortsOf(ports: BuildPorts): StepRunnerPorts {
+  return { ...ports, monotonicMs: () => ports.clock.monotonicMs() };
+}
+
 async function readInputs(options: BuildOptions, ports: BuildPorts, signal: AbortSignal): Promise<ImageInputs> {
   const { profile, version, paths } = options;
   const read = async (path: string) => parseDefinitions(await readFile(`${paths.project}/image/${path}.txt`, "utf8"));
@@ -116,6 +170,7 @@ async function readInputs(options: BuildOptions, ports: BuildPorts, signal: Abor
     profile,
     version,
     paths,
+    isLocked: options.isLocked,
     apt: await readHostApt(options.mirrorUrl, ports.exec, signal),
     epochS: options.epochS ?? (await readEpoch(workPathsOf(paths, profile).work, ports.clock)),
     keys: options.keysFolder === undefined ? undefined : await readSecureBootKeys(options.keysFolder),

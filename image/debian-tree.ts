@@ -1,7 +1,7 @@
 import { aptLinesOf, type Mirror } from "./mirror.ts";
 import type { Step } from "./step.ts";
 
-const SUITE = "trixie";
+export const SUITE = "trixie";
 const ARCHIVES = "/var/cache/apt/archives";
 
 export interface AptSettings {
@@ -12,18 +12,30 @@ export interface AptSettings {
 
 /**
  * Makes a tree of Debian packages: mmdebstrap without documentation and translations. The mirror does not decide whether the
- * step runs again. With `kept`, packages are taken from that folder where it has them, and left there.
+ * step runs again. With `kept`, packages are taken from that folder where it has them, and left there. With `locked`, they come from the
+ * index below that folder alone.
  */
 export function planTree(
   apt: AptSettings,
   packages: readonly string[],
   target: string,
-  { kept, components }: { readonly kept?: string; readonly components?: string } = {},
+  {
+    kept,
+    components,
+    locked,
+  }: {
+    readonly kept?: string;
+    readonly components?: string;
+    readonly locked?: { readonly folder: string; readonly index: string };
+  } = {},
 ): Pick<Step, "actions"> & { readonly ignored: readonly string[] } {
-  const aptLines = aptLinesOf(apt.mirror, SUITE, components);
+  const aptLines =
+    locked === undefined
+      ? aptLinesOf(apt.mirror, SUITE, components)
+      : [`deb [trusted=yes] copy://${encodeURI(locked.folder)} ${locked.index}`]; // each file's hash is in that index, and so in the lock
   const aptOptions = apt.options.map((line) => `--aptopt=${line}`);
   return {
-    ignored: [...aptLines, ...aptOptions],
+    ignored: [...(locked === undefined ? aptLines : []), ...aptOptions],
     actions: [
       {
         kind: "run",
@@ -39,6 +51,7 @@ export function planTree(
             (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
           ),
           ...(kept === undefined ? [] : keepArgs(kept)),
+          ...(locked === undefined ? [] : ['--aptopt=APT::Sandbox::User "root"']), // who reads what lies in root's folders
           `--include=${packages.join(",")}`,
           SUITE,
           target,

@@ -27,14 +27,34 @@ export interface ImagePackage {
   /** The source package, by which Debian's security tracker knows it, and its version. */
   readonly source: string;
   readonly sourceVersion: string;
+  readonly architecture: string;
+  /** Debian's, with the component before it, but for main: `admin`, `non-free-firmware/kernel`. */
+  readonly section: string;
 }
 
-/** Lines of `name version KiB source source-version`, as dpkg-query prints them here. */
+/** Format for dpkg-query(1), as parsePackages reads it. */
+export const PACKAGE_FORMAT = [
+  "Package",
+  "Version",
+  "Installed-Size",
+  "source:Package",
+  "source:Version",
+  "Architecture",
+  "Section",
+]
+  .map((field) => `\${${field}}`)
+  .join(" ")
+  .concat("\\n");
+
+/** Lines of PACKAGE_FORMAT. */
 export function parsePackages(text: string): readonly ImagePackage[] {
   return text
     .split("\n")
     .map((line) => line.split(" "))
-    .flatMap(([name = "", version = "", kib = "0", source = name, sourceVersion = version]) =>
-      name === "" ? [] : [{ name, version, installedBytes: Number(kib) * 1024, source, sourceVersion }],
+    .flatMap(
+      ([name = "", version = "", kib, source = name, sourceVersion = version, architecture = "", section = ""]) =>
+        name === ""
+          ? []
+          : [{ name, version, installedBytes: Number(kib) * 1024, source, sourceVersion, architecture, section }],
     );
 }

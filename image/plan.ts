@@ -1,5 +1,8 @@
 import { type AptSettings, planTree } from "./debian-tree.ts";
 import { planPartitions, renderPartition } from "./layout.ts";
+import { PACKAGE_FORMAT } from "./manifest.ts";
+import { lockedIndexOf } from "./package-lock/kept-packages.ts";
+import type { LockedTree } from "./package-lock/lock-file.ts";
 import type { ImageProfile } from "./profile.ts";
 import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
 import type { Action, Step } from "./step.ts";
@@ -10,11 +13,6 @@ const TOOLS = "tools";
 const FILE_SYSTEM_UUID = "6e0a1f52-93c4-4c8e-8f0c-0a7c1e9a5d10";
 const VERITY_UUID = "b5a1d9f0-2f1c-4f0e-9a56-7d1b1f1c3e20";
 const DISK_UUID = "0d9f4e5c-1c0b-4f64-8b0e-c3a7a3e1d630";
-/** Fields of dpkg-query(1), as parsePackages reads them. */
-const PACKAGE_FORMAT = ["Package", "Version", "Installed-Size", "source:Package", "source:Version"]
-  .map((field) => `\${${field}}`)
-  .join(" ")
-  .concat("\\n");
 const VERITY_SALT = "ce9a".repeat(16);
 
 export interface ImagePaths {
@@ -34,6 +32,8 @@ export interface ImageInputs {
   readonly epochS: number;
   /** What the boot loader and the kernel are signed with; unsigned without. */
   readonly keys: SecureBootKeys | undefined;
+  /** Packages come from this lock alone; from the mirror as it is without. */
+  readonly isLocked: boolean;
   /** Lists of image/definitions, without comments. */
   readonly definitions: Definitions;
 }
@@ -54,6 +54,8 @@ export interface WorkPaths {
   readonly packages: string;
   /** .deb files that trees were made of. */
   readonly packagesKept: string;
+  /** What `cepa image lock` writes. */
+  readonly packageLock: string;
   readonly disk: string;
   readonly manifest: string;
   readonly sbom: string;
@@ -67,6 +69,7 @@ export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths
     rootHash: `${work}/root.hash`,
     packages: `${work}/packages.txt`,
     packagesKept: `${paths.cache}/packages`,
+    packageLock: `${paths.project}/image/locks/${profile.name}.json`,
     disk: `${paths.dist}/cepa-${profile.name}.raw`,
     manifest: `${paths.dist}/cepa-${profile.name}.manifest.json`,
     sbom: `${paths.dist}/cepa-${profile.name}.spdx.json`,
@@ -84,14 +87,17 @@ export function parseDefinitions(text: string): readonly string[] {
 /** Up to the root hash, which is known only when these have run. */
 export function planRoot(inputs: ImageInputs): readonly Step[] {
   const { profile, paths, definitions } = inputs;
-  const { tools, work, rootHash, packages, packagesKept } = workPathsOf(paths, profile);
+  const { tools, work, rootHash, packages, packagesKept, packageLock } = workPathsOf(paths, profile);
+  const locks = inputs.isLocked ? [packageLock] : [];
+  const packagesFrom = (tree: LockedTree) =>
+    inputs.isLocked ? { locked: { folder: packagesKept, index: lockedIndexOf(tree) } } : { kept: packagesKept };
   const image = `${paths.project}/image`;
   const overlays = [`${paths.project}/overlay`, `${image}/profiles/${profile.name}/overlay`];
   const sensor = `${paths.dist}/cepa-sensor`;
   const native = `${paths.dist}/native`;
   const updateKeys = inputs.keys === undefined ? [] : [updatePublicKeyOf(inputs.keys)];
   const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`, {
-    kept: packagesKept,
+    ...packagesFrom("root"),
     ...(profile.hasMicrocode ? { components: "main non-free-firmware" } : {}),
   });
   return [
@@ -99,15 +105,15 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
       name: "tools",
       does: "make the tools tree",
       after: [],
-      inputs: [],
+      inputs: locks,
       outputs: [tools],
-      ...planTree(inputs.apt, definitions.toolsPackages, tools, { kept: packagesKept }),
+      ...planTree(inputs.apt, definitions.toolsPackages, tools, packagesFrom("tools")),
     },
     {
       name: "root",
       does: "make the root file system",
       after: ["tools"],
-      inputs: [`${image}/tree`, `${image}/firmware`],
+      inputs: [`${image}/tree`, `${image}/firmware`, ...locks],
       outputs: [
         `${work}/root`,
         `${work}/vmlinuz`,

@@ -22,7 +22,7 @@ import { checkTree, keepLibraries, keepModules, keepPrograms } from "./tree/keep
 
 export class ImageError extends Error {
   override readonly name = "ImageError";
-  readonly code: "missingInput" | "tooLarge" | "stepFailed" | "noOutput";
+  readonly code: "missingInput" | "tooLarge" | "stepFailed" | "noOutput" | "wrongHash" | "goneFromMirror" | "badInput";
   constructor(code: ImageError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -1,6 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ConfigError } from "../core/checked-json.ts";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
 import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
@@ -9,9 +10,13 @@ import { withBuildLock } from "../image/build-lock.ts";
 import { findProfile, PROFILES } from "../image/profile.ts";
 import { addUpdateKey, makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
 import { renderAction, type Step } from "../image/step.ts";
-import { ImageError, type StepEvent } from "../image/step-runner.ts";
+import { ImageError } from "../image/step-runner.ts";
+import { findCheckout } from "./checkout.ts";
+import { runImageLockCommand } from "./image-lock-command.ts";
+import { reportImageStep, reportWaiting } from "./image-report.ts";
 
 const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--image-version VERSION] [--minimum-version VERSION] [--dry-run] [--json]
+       cepa image lock [--profile NAME]
        cepa image keys FOLDER [--owner NAME]
 
 build makes the disk image of a sensor, and with keys the set that \`cepa update publish\` takes: dist/cepa-PROFILE-VERSION.update.
@@ -20,8 +25,11 @@ build makes the disk image of a sensor, and with keys the set that \`cepa update
   --keys FOLDER   sign for Secure Boot, and for updates, with the keys there; without it nothing is signed, and the box takes no updates
   --image-version VERSION    of the image (default: that of this checkout)
   --minimum-version VERSION  boxes that have seen this update take none below, whoever signed it (default: none)
+  --locked        take the packages that image/locks/PROFILE.json names, and fail when one isn't to be had or has another hash
   --dry-run       print the steps and do nothing
   --json          print the manifest, or with --dry-run the plan, as JSON
+
+lock makes the packages' trees as build does, and writes what they are made of into image/locks/PROFILE.json.
 
 keys makes PK, KEK and db for Secure Boot, and update.key and update.pub (Ed25519) for updates, in FOLDER, which must not be there or be
 empty; a folder of keys that lacks only the two for updates gets them. Boxes trust what db and update.key have signed: keep a copy where
@@ -35,6 +43,7 @@ CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is 
 /** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   if (args[0] === "keys") return runKeysCommand(args.slice(1), signal);
+  if (args[0] === "lock") return runImageLockCommand(args.slice(1), signal);
   const options = readOptions(args);
   if (options === undefined) {
     process.stdout.write(USAGE);
@@ -51,18 +60,19 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
   }
   const startedMs = nodeClock.monotonicMs();
   try {
-    const project = await findProject();
+    const project = await findCheckout();
     const { version } = JSON.parse(await readFile(`${project}/package.json`, "utf8")) as { version: string };
     const build: BuildOptions = {
       profile,
       version: options.imageVersion ?? version,
+      isLocked: options.locked,
       minimumVersion: options.minimumVersion ?? LEAST_VERSION,
       paths: { project, cache: `${project}/.cache/image`, dist: `${project}/dist` },
       mirrorUrl: process.env.CEPA_MIRROR,
       keysFolder: options.keys === undefined ? undefined : resolve(options.keys),
       epochS: readEpochS(process.env.SOURCE_DATE_EPOCH),
     };
-    const ports = { exec: nodeExec, clock: nodeClock, report: reportStep };
+    const ports = { exec: nodeExec, clock: nodeClock, report: reportImageStep };
     if (options.dryRun) {
       const steps = await planImage(build, ports, signal);
       process.stdout.write(options.json ? `${JSON.stringify(steps, undefined, 2)}\n` : renderPlan(steps));
@@ -73,9 +83,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
       return 1;
     }
     process.umask(0o022); // modes of what is made are part of the image
-    const waiting = (processId: number) =>
-      process.stderr.write(`image: waiting for process ${processId}, which builds\n`);
-    const manifest = await withBuildLock(`${build.paths.cache}/lock`, nodeClock, waiting, signal, () =>
+    const manifest = await withBuildLock(`${build.paths.cache}/lock`, nodeClock, reportWaiting, signal, () =>
       buildImage(build, ports, signal),
     );
     if (options.json) process.stdout.write(`${JSON.stringify(manifest, undefined, 2)}\n`);
@@ -98,7 +106,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     if (signal.aborted) throw error;
     process.stderr.write(`cepa image: ${error instanceof Error ? error.message : String(error)}\n`);
     if (
-      !(error instanceof ImageError || error instanceof SecureBootKeysError) &&
+      !(error instanceof ImageError || error instanceof SecureBootKeysError || error instanceof ConfigError) &&
       error instanceof Error &&
       error.stack !== undefined
     )
@@ -151,6 +159,7 @@ interface Options {
   readonly keys: string | undefined;
   readonly imageVersion: string | undefined;
   readonly minimumVersion: string | undefined;
+  readonly locked: boolean;
   readonly dryRun: boolean;
   readonly json: boolean;
 }
@@ -168,6 +177,7 @@ function readOptions(args: readonly string[]): Options | string | undefined {
         keys: { type: "string" },
         "image-version": { type: "string" },
         "minimum-version": { type: "string" },
+        locked: { type: "boolean", default: false },
         "dry-run": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
@@ -182,6 +192,7 @@ function readOptions(args: readonly string[]): Options | string | undefined {
       keys: values.keys,
       imageVersion: values["image-version"],
       minimumVersion: values["minimum-version"],
+      locked: values.locked,
       dryRun: values["dry-run"],
       json: values.json,
     };
@@ -194,27 +205,8 @@ function readEpochS(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,11}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The checkout, whose overlay/ and image/ the image is made of: the one that this program lies in, or is called in. */
-async function findProject(): Promise<string> {
-  const above = (folder: string): string[] =>
-    folder === dirname(folder) ? [folder] : [folder, ...above(dirname(folder))];
-  for (const path of [dirname(dirname(process.execPath)), ...above(resolve(process.cwd()))]) {
-    const overlay = await stat(join(path, "overlay")).catch(() => undefined);
-    const definitions = await stat(join(path, "image", "definitions")).catch(() => undefined);
-    if (overlay?.isDirectory() && definitions?.isDirectory()) return path;
-  }
-  throw new ImageError("missingInput", "run it in a checkout of Cepa: there is no overlay/ and image/ here");
-}
-
 function renderPlan(steps: readonly Step[]): string {
   return steps
     .map(({ name, does, actions }) => `${name}: ${does}\n${actions.map((a) => `  ${renderAction(a)}\n`).join("")}`)
     .join("");
-}
-
-function reportStep(event: StepEvent): void {
-  const label = `image: ${event.step.does}`;
-  if (event.name === "kept") process.stderr.write(`${label}: kept\n`);
-  else if (event.name === "started") process.stderr.write(`${label} …\n`);
-  else process.stderr.write(`${label}: ${(event.durationMs / 1000).toFixed(1)} s\n`);
 }

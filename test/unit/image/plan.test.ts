@@ -17,6 +17,7 @@ const INPUTS: ImageInputs = {
   },
   epochS: 1_700_000_000,
   keys: undefined,
+  isLocked: false,
   definitions: {
     toolsPackages: ["erofs-utils"],
     rootPackages: ["systemd", "openvpn"],
@@ -71,6 +72,21 @@ test("planRoot: packages and mirror go to mmdebstrap, and the mirror decides not
   ]);
 });
 
+test("planRoot: locked packages come from what is kept alone, and the lock decides when trees are made anew", () => {
+  const [tools, root] = planRoot({ ...INPUTS, isLocked: true });
+  for (const [step, index] of [
+    [tools, "locked-tools/"],
+    [root, "locked-root/"],
+  ] as const) {
+    assert.ok(step !== undefined);
+    const rendered = step.actions.map(renderAction).join("\n");
+    assert.match(rendered, new RegExp(` deb \\[trusted=yes\\] copy:///c/packages ${index}`));
+    assert.doesNotMatch(rendered, /m\.example/);
+    assert.ok(step.inputs.includes("/p/image/locks/qemu.json"));
+    assert.deepEqual(step.ignored, ['--aptopt=Acquire::Check-Date "false";']);
+  }
+});
+
 test("renderCommandLine: the root hash, the console last named is the serial line, no credentials from outside", () => {
   const words = renderCommandLine(profile, ROOT_HASH).split(" ");
   assert.equal(words[0], `roothash=${ROOT_HASH}`);
@@ -112,15 +128,28 @@ test("parseDefinitions: comments and empty lines are none", () =>
 
 test("parsePackages: of dpkg-query", () =>
   assert.deepEqual(
-    parsePackages("libc6 2.41-12 13223 glibc 2.41-12\nsystemd 257.8-1~deb13u2 9944 systemd 257.8-1~deb13u2\n"),
+    parsePackages(
+      "libc6 2.41-12 13223 glibc 2.41-12 amd64 libs\n" +
+        "intel-microcode 3.20250812.1~deb13u1 9944 intel-microcode 3.20250812.1~deb13u1 amd64 non-free-firmware/admin\n",
+    ),
     [
-      { name: "libc6", version: "2.41-12", installedBytes: 13_540_352, source: "glibc", sourceVersion: "2.41-12" },
       {
-        name: "systemd",
-        version: "257.8-1~deb13u2",
+        name: "libc6",
+        version: "2.41-12",
+        installedBytes: 13_540_352,
+        source: "glibc",
+        sourceVersion: "2.41-12",
+        architecture: "amd64",
+        section: "libs",
+      },
+      {
+        name: "intel-microcode",
+        version: "3.20250812.1~deb13u1",
         installedBytes: 10_182_656,
-        source: "systemd",
-        sourceVersion: "257.8-1~deb13u2",
+        source: "intel-microcode",
+        sourceVersion: "3.20250812.1~deb13u1",
+        architecture: "amd64",
+        section: "non-free-firmware/admin",
       },
     ],
   ));

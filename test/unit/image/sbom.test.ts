@@ -24,6 +24,8 @@ const MANIFEST: ImageManifest = {
       installedBytes: 1024,
       source: "gcc-14",
       sourceVersion: "14.2.0-19",
+      architecture: "amd64",
+      section: "libs",
     },
   ],
 };

@@ -22,6 +22,7 @@ const INPUTS: ImageInputs = {
   paths: { project: "/p", cache: join(folder, "cache"), dist: join(folder, "dist") },
   apt: { mirror: { debian: "http://m.example/debian/", security: undefined }, options: [] },
   epochS: 1_700_000_000,
+  isLocked: false,
   keys: { folder: join(folder, "keys"), ownerGuid: "0b5a2bd5-6f0c-4a4e-8d5e-2f6b1a7c9d10" },
   definitions: {
     toolsPackages: [],
