@@ -6,7 +6,15 @@ import { type ImageManifest, PACKAGE_FORMAT, parsePackages } from "./manifest.ts
 import { holdLockedPackages } from "./package-lock/kept-packages.ts";
 import { missingFrom, type PackageLock, parsePackageLock } from "./package-lock/lock-file.ts";
 import { lockPackages } from "./package-lock/make-lock.ts";
-import { type ImageInputs, type ImagePaths, parseDefinitions, planDisk, planRoot, workPathsOf } from "./plan.ts";
+import {
+  type ImageInputs,
+  type ImagePaths,
+  parseDefinitions,
+  planCompression,
+  planDisk,
+  planRoot,
+  workPathsOf,
+} from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
 import { type BundledPackage, renderSbom } from "./sbom.ts";
 import { readSecureBootKeys } from "./secure-boot-keys.ts";
@@ -25,6 +33,8 @@ export interface BuildOptions {
   readonly keysFolder: string | undefined;
   /** Takes the packages of the profile's lock alone. */
   readonly isLocked: boolean;
+  /** Makes the disk under zstd, too. */
+  readonly isCompressed: boolean;
   /** Boxes that have seen this version's update take none below. */
   readonly minimumVersion: string;
   /** SOURCE_DATE_EPOCH, when given. */
@@ -53,7 +63,12 @@ export async function planImage(
   const inputs = await readInputs({ ...options, epochS: options.epochS ?? 0 }, ports, signal);
   const { minimumVersion } = options;
   const update = { minimumVersion, rootHash: UNKNOWN_ROOT_HASH, sizes: UNKNOWN_SIZES };
-  return [...planRoot(inputs), ...planDisk(inputs, UNKNOWN_ROOT_HASH), ...planUpdateSet(inputs, update)];
+  return [
+    ...planRoot(inputs),
+    ...planDisk(inputs, UNKNOWN_ROOT_HASH),
+    ...planUpdateSet(inputs, update),
+    ...(options.isCompressed ? planCompression(inputs) : []),
+  ];
 }
 
 /** Builds the image, doing only what is needed. Throws an ImageError. */
@@ -90,12 +105,15 @@ export async function buildImage(
   };
   const update = planUpdateSet(inputs, { minimumVersion: options.minimumVersion, rootHash, sizes });
   await runSteps(update, runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
+  if (options.isCompressed)
+    await runSteps(planCompression(inputs), runnerPaths, stamps, inputs.epochS, runnerPorts, signal);
   const manifest: ImageManifest = {
     version: options.version,
     profile: profile.name,
     rootHash,
     epochS: inputs.epochS,
     diskBytes: await sizeOf(work.disk),
+    ...(options.isCompressed ? { compressedBytes: await sizeOf(work.compressed) } : {}),
     rootBytes: sizes.rootBytes,
     verityBytes: sizes.verityBytes,
     ukiBytes: await sizeOf(`${work.work}/cepa.efi`),

@@ -10,6 +10,8 @@ export interface ImageManifest {
   /** SOURCE_DATE_EPOCH of the build, Unix seconds. */
   readonly epochS: number;
   readonly diskBytes: number;
+  /** The disk under zstd, when that was made. */
+  readonly compressedBytes?: number;
   readonly rootBytes: number;
   readonly verityBytes: number;
   readonly ukiBytes: number;

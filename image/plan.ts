@@ -57,6 +57,8 @@ export interface WorkPaths {
   /** What `cepa image lock` writes. */
   readonly packageLock: string;
   readonly disk: string;
+  /** The disk under zstd. */
+  readonly compressed: string;
   readonly manifest: string;
   readonly sbom: string;
 }
@@ -71,6 +73,7 @@ export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths
     packagesKept: `${paths.cache}/packages`,
     packageLock: `${paths.project}/image/locks/${profile.name}.json`,
     disk: `${paths.dist}/cepa-${profile.name}.raw`,
+    compressed: `${paths.dist}/cepa-${profile.name}.raw.zst`,
     manifest: `${paths.dist}/cepa-${profile.name}.manifest.json`,
     sbom: `${paths.dist}/cepa-${profile.name}.spdx.json`,
   };
@@ -309,6 +312,26 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
         },
         { kind: "makeFolder", path: paths.dist },
         { kind: "move", from: `${work}/disk.raw`, to: disk },
+      ],
+    },
+  ];
+}
+
+/** The disk as one file to hand on. Hard links, as the tools see the work folder alone. */
+export function planCompression({ profile, paths }: ImageInputs): readonly Step[] {
+  const { work, disk, compressed } = workPathsOf(paths, profile);
+  return [
+    {
+      name: "compress",
+      does: "compress the disk",
+      after: ["tools", "disk"],
+      inputs: [],
+      outputs: [compressed],
+      actions: [
+        { kind: "run", where: "host", program: "ln", args: ["-f", disk, `${work}/disk.raw`] },
+        runTool("zstd", ["-19", "-T2", "-q", "-f", "/work/disk.raw", "-o", "/work/disk.raw.zst"]),
+        inShell("rm /work/disk.raw"),
+        { kind: "move", from: `${work}/disk.raw.zst`, to: compressed },
       ],
     },
   ];

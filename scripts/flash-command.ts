@@ -10,6 +10,7 @@ import { makeBoxKeys } from "../image/flash/box-keys.ts";
 import { FlashError } from "../image/flash/flash-error.ts";
 import { type FlashPlan, type FlashTarget, parseSize, planFlash, renderFlashPlan } from "../image/flash/flash-plan.ts";
 import { decodeGpt, GPT_BYTES } from "../image/flash/gpt.ts";
+import { withImageFile } from "../image/flash/image-file.ts";
 import { withMemoryFolder, writeStatePartition } from "../image/flash/state-partition.ts";
 import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
@@ -20,7 +21,7 @@ const DEFAULT_FILE_SIZE = "8G";
 
 const USAGE = `usage: cepa flash --sensor NAME IMAGE FILE-OR-DEVICE [options]
 
-Writes an image and one sensor's identity on a disk, or into a file for a virtual machine, reads it back and compares.
+Writes an image (dist/cepa-PROFILE.raw, or as .raw.zst) and one sensor's identity on a disk, or into a file for a virtual machine, reads it back and compares.
 The sensor's keys are made here, straight into its state partition; nothing else keeps a copy.
 
   --sensor NAME            as given to cepa sensor add
@@ -76,22 +77,26 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     const { sensorId, vpnAddress, state } = await readEnrollableSensor(provider, values.sensor);
     if (state === "revoked") throw new Error(`sensor ${values.sensor} is revoked: add one of another name`);
     const target = await readTarget(path, fileSizeBytes, nodeExec, signal);
-    const plan = await planImage(image, target);
-    process.stderr.write(
-      `sensor ${values.sensor}, ${sensorId}, tunnel address ${vpnAddress}\n${renderFlashPlan(plan, image, target)}`,
-    );
-    const isLive = state !== "pending";
-    if (isLive)
+    await checkImage(image, target);
+    return withImageFile(image, signal, async (imageFile) => {
+      const plan = await planImage(image, imageFile, target);
       process.stderr.write(
-        `sensor ${values.sensor} was flashed before: the box that it is now can't connect any more, and what its store ` +
-          "holds can never be read again\n",
+        `sensor ${order.sensor}, ${sensorId}, tunnel address ${vpnAddress}\n${renderFlashPlan(plan, image, target)}`,
       );
-    if (values["dry-run"] === true) return 0;
-    if (isLive && values.yes !== true) await confirmSensor(values.sensor);
-    if (target.exists && values.yes !== true) await confirm(target.kind === "device" ? target.model : "", target.path);
-    await flash(order, sensorId, target, plan, signal);
-    process.stderr.write(`flash: done, ${path} is sensor ${values.sensor} (software identity)\n`);
-    return 0;
+      const isLive = state !== "pending";
+      if (isLive)
+        process.stderr.write(
+          `sensor ${order.sensor} was flashed before: the box that it is now can't connect any more, and what its store ` +
+            "holds can never be read again\n",
+        );
+      if (values["dry-run"] === true) return 0;
+      if (isLive && values.yes !== true) await confirmSensor(order.sensor);
+      if (target.exists && values.yes !== true)
+        await confirm(target.kind === "device" ? target.model : "", target.path);
+      await flash({ ...order, image: imageFile }, sensorId, target, plan, signal);
+      process.stderr.write(`flash: done, ${path} is sensor ${order.sensor} (software identity)\n`);
+      return 0;
+    });
   });
 }
 
@@ -104,7 +109,7 @@ interface FlashOrder {
   readPassphrase(): Promise<Secret>;
 }
 
-async function planImage(image: string, target: FlashTarget): Promise<FlashPlan> {
+async function checkImage(image: string, target: FlashTarget): Promise<void> {
   const status = await stat(image).catch((cause: Error) => {
     throw new FlashError("badImage", `${image}: ${cause.message}`, { cause });
   });
@@ -112,13 +117,17 @@ async function planImage(image: string, target: FlashTarget): Promise<FlashPlan>
   const there = await stat(target.path).catch(() => undefined);
   if (there !== undefined && there.dev === status.dev && there.ino === status.ino)
     throw new FlashError("badTarget", `${target.path} is the image itself`);
+}
+
+/** `file` is the image, unpacked; `image` is its name for people. */
+async function planImage(image: string, file: string, target: FlashTarget): Promise<FlashPlan> {
   const start = Buffer.alloc(GPT_BYTES);
-  const file = await open(image, "r");
-  const { bytesRead } = await file.read(start, 0, GPT_BYTES, 0).finally(() => file.close());
+  const opened = await open(file, "r");
+  const { bytesRead } = await opened.read(start, 0, GPT_BYTES, 0).finally(() => opened.close());
   const partitions = decodeGpt(start.subarray(0, bytesRead));
   if (!partitions.ok)
     throw new FlashError("badImage", `${image} is no disk image of Cepa: its partition table is ${partitions.reason}`);
-  return planFlash({ sizeBytes: status.size, partitions: partitions.value }, target);
+  return planFlash({ sizeBytes: (await stat(file)).size, partitions: partitions.value }, target);
 }
 
 /**

@@ -25,6 +25,7 @@ build makes the disk image of a sensor, and with keys the set that \`cepa update
   --keys FOLDER   sign for Secure Boot, and for updates, with the keys there; without it nothing is signed, and the box takes no updates
   --image-version VERSION    of the image (default: that of this checkout)
   --minimum-version VERSION  boxes that have seen this update take none below, whoever signed it (default: none)
+  --compress      leave dist/cepa-PROFILE.raw.zst too, for handing on; \`cepa flash\` takes either
   --locked        take the packages that image/locks/PROFILE.json names, and fail when one isn't to be had or has another hash
   --dry-run       print the steps and do nothing
   --json          print the manifest, or with --dry-run the plan, as JSON
@@ -65,6 +66,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     const build: BuildOptions = {
       profile,
       version: options.imageVersion ?? version,
+      isCompressed: options.compress,
       isLocked: options.locked,
       minimumVersion: options.minimumVersion ?? LEAST_VERSION,
       paths: { project, cache: `${project}/.cache/image`, dist: `${project}/dist` },
@@ -90,11 +92,14 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     else {
       const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
       const seconds = ((nodeClock.monotonicMs() - startedMs) / 1000).toFixed(1);
-      const { rootBytes, verityBytes, ukiBytes, largest } = manifest;
+      const { rootBytes, verityBytes, ukiBytes, compressedBytes, largest } = manifest;
       process.stdout.write(
         `image: dist/cepa-${profile.name}.raw, version ${manifest.version}, root hash ${manifest.rootHash.slice(0, 16)}…, ${seconds} s\n` +
           `image: root ${megabytes(rootBytes)} MB, hash tree ${megabytes(verityBytes)} MB, kernel with initrd ` +
           `${megabytes(ukiBytes)} MB, together ${megabytes(rootBytes + verityBytes + ukiBytes)} MB\n` +
+          (compressedBytes === undefined
+            ? ""
+            : `image: dist/cepa-${profile.name}.raw.zst, ${megabytes(compressedBytes)} MB\n`) +
           `image: largest before compression: ${largest
             .slice(0, 5)
             .map(({ path, sizeBytes }) => `${path} ${megabytes(sizeBytes)} MB`)
@@ -159,6 +164,7 @@ interface Options {
   readonly keys: string | undefined;
   readonly imageVersion: string | undefined;
   readonly minimumVersion: string | undefined;
+  readonly compress: boolean;
   readonly locked: boolean;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -177,6 +183,7 @@ function readOptions(args: readonly string[]): Options | string | undefined {
         keys: { type: "string" },
         "image-version": { type: "string" },
         "minimum-version": { type: "string" },
+        compress: { type: "boolean", default: false },
         locked: { type: "boolean", default: false },
         "dry-run": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -192,6 +199,7 @@ function readOptions(args: readonly string[]): Options | string | undefined {
       keys: values.keys,
       imageVersion: values["image-version"],
       minimumVersion: values["minimum-version"],
+      compress: values.compress,
       locked: values.locked,
       dryRun: values["dry-run"],
       json: values.json,

@@ -42,6 +42,7 @@ export function runImageLockCommand(args: readonly string[], signal: AbortSignal
       version,
       paths,
       isLocked: false,
+      isCompressed: false,
       minimumVersion: LEAST_VERSION,
       mirrorUrl: process.env.CEPA_MIRROR,
       keysFolder: undefined,

@@ -88,13 +88,14 @@ async function readAll(file: FileHandle, into: Buffer, atBytes: number): Promise
   }
 }
 
-async function writeAll(file: FileHandle, from: Buffer, atBytes: number): Promise<void> {
+export async function writeAll(file: FileHandle, from: Buffer, atBytes: number): Promise<void> {
   for (let done = 0; done < from.length; ) {
     const { bytesWritten } = await file.write(from, done, from.length - done, atBytes + done);
     done += bytesWritten;
   }
 }
 
-function isZero(chunk: Buffer): boolean {
+/** Of at most 4 MiB. */
+export function isZero(chunk: Buffer): boolean {
   return chunk.equals(ZEROS.subarray(0, chunk.length));
 }
