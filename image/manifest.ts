@@ -1,3 +1,4 @@
+import { ConfigError, type JsonObject, readText } from "../core/checked-json.ts";
 import type { ImageProfile } from "./profile.ts";
 import type { TreeFileSize } from "./tree/sizes.ts";
 
@@ -59,4 +60,24 @@ export function parsePackages(text: string): readonly ImagePackage[] {
           ? []
           : [{ name, version, installedBytes: Number(kib) * 1024, source, sourceVersion, architecture, section }],
     );
+}
+
+/** The packages of a manifest that was read from a file; throws a ConfigError where it is none. */
+export function readManifestPackages(
+  manifest: unknown,
+  path: string,
+): readonly Pick<ImagePackage, "name" | "version" | "source" | "sourceVersion">[] {
+  const packages = typeof manifest === "object" && manifest !== null && "packages" in manifest && manifest.packages;
+  if (!Array.isArray(packages)) throw new ConfigError(path, "a manifest with packages", manifest);
+  return packages.map((item: unknown, index) => {
+    const at = `${path}.packages[${index}]`;
+    if (typeof item !== "object" || item === null) throw new ConfigError(at, "a package", item);
+    const text = (key: string) => readText(item as JsonObject, key, at, "text");
+    return {
+      name: text("name"),
+      version: text("version"),
+      source: text("source"),
+      sourceVersion: text("sourceVersion"),
+    };
+  });
 }

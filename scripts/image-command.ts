@@ -12,11 +12,13 @@ import { addUpdateKey, makeSecureBootKeys, SecureBootKeysError } from "../image/
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError } from "../image/step-runner.ts";
 import { findCheckout } from "./checkout.ts";
+import { runImageCvesCommand } from "./image-cves-command.ts";
 import { runImageLockCommand } from "./image-lock-command.ts";
 import { reportImageStep, reportWaiting } from "./image-report.ts";
 
 const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--image-version VERSION] [--minimum-version VERSION] [--dry-run] [--json]
        cepa image lock [--profile NAME]
+       cepa image cves FILE [--profile NAME] [--json]
        cepa image keys FOLDER [--owner NAME]
 
 build makes the disk image of a sensor, and with keys the set that \`cepa update publish\` takes: dist/cepa-PROFILE-VERSION.update.
@@ -32,6 +34,8 @@ build makes the disk image of a sensor, and with keys the set that \`cepa update
 
 lock makes the packages' trees as build does, and writes what they are made of into image/locks/PROFILE.json.
 
+cves says which known flaws its packages have, given the data of Debian's security tracker.
+
 keys makes PK, KEK and db for Secure Boot, and update.key and update.pub (Ed25519) for updates, in FOLDER, which must not be there or be
 empty; a folder of keys that lacks only the two for updates gets them. Boxes trust what db and update.key have signed: keep a copy where
 the images are built and one in a safe.
@@ -44,6 +48,7 @@ CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is 
 /** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   if (args[0] === "keys") return runKeysCommand(args.slice(1), signal);
+  if (args[0] === "cves") return runImageCvesCommand(args.slice(1));
   if (args[0] === "lock") return runImageLockCommand(args.slice(1), signal);
   const options = readOptions(args);
   if (options === undefined) {
