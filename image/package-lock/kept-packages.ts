@@ -49,7 +49,7 @@ export async function holdLockedPackages(
     const more = missing.length > NAMED_MAX ? `, and ${missing.length - NAMED_MAX} more` : "";
     throw new ImageError(
       "goneFromMirror",
-      `${lockPath} names ${missing.length} packages that are not kept in ${folder} and not to be had from the mirror: ` +
+      `${lockPath}: of its packages, ${missing.length} can neither be found in ${folder} nor be had from the mirror: ` +
         `${missing.slice(0, NAMED_MAX).join(", ")}${more}. Put their files there, or lock what the mirror has: cepa image lock --profile ${lock.profile}`,
     );
   }
