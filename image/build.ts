@@ -3,6 +3,7 @@ import type { Clock, Exec } from "../core/ports.ts";
 import { SUITE } from "./debian-tree.ts";
 import { readHostApt } from "./host-apt.ts";
 import { type ImageManifest, PACKAGE_FORMAT, parsePackages } from "./manifest.ts";
+import { parsePcr11, pcr11FileOf } from "./measure.ts";
 import { holdLockedPackages } from "./package-lock/kept-packages.ts";
 import { missingFrom, type PackageLock, parsePackageLock } from "./package-lock/lock-file.ts";
 import { lockPackages } from "./package-lock/make-lock.ts";
@@ -111,6 +112,7 @@ export async function buildImage(
     version: options.version,
     profile: profile.name,
     rootHash,
+    pcr11: parsePcr11(await readFile(pcr11FileOf(work.work), "utf8")),
     epochS: inputs.epochS,
     diskBytes: await sizeOf(work.disk),
     ...(options.isCompressed ? { compressedBytes: await sizeOf(work.compressed) } : {}),

@@ -8,6 +8,11 @@ export interface ImageManifest {
   readonly profile: string;
   /** dm-verity, SHA-256, 64 hexadecimal digits. */
   readonly rootHash: string;
+  /**
+   * PCR 11 of the SHA-256 bank from when the kernel has started, 64 hexadecimal digits. With keys or without, it isn't the same: the
+   * public half of pcr.key is measured too.
+   */
+  readonly pcr11: string;
   /** SOURCE_DATE_EPOCH of the build, Unix seconds. */
   readonly epochS: number;
   readonly diskBytes: number;

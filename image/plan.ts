@@ -1,12 +1,13 @@
 import { type AptSettings, planTree } from "./debian-tree.ts";
+import { publicKeyOf } from "./key-pair.ts";
 import { planPartitions, renderPartition } from "./layout.ts";
 import { PACKAGE_FORMAT } from "./manifest.ts";
+import { planMeasuring, signMeasurementScript } from "./measure.ts";
 import { lockedIndexOf } from "./package-lock/kept-packages.ts";
 import type { LockedTree } from "./package-lock/lock-file.ts";
 import type { ImageProfile } from "./profile.ts";
 import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
 import type { Action, Step } from "./step.ts";
-import { updatePublicKeyOf } from "./update-key.ts";
 
 const TOOLS = "tools";
 /** Fixed, so that the same files give the same image; the root hash is what tells images apart. */
@@ -98,7 +99,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
   const overlays = [`${paths.project}/overlay`, `${image}/profiles/${profile.name}/overlay`];
   const sensor = `${paths.dist}/cepa-sensor`;
   const native = `${paths.dist}/native`;
-  const updateKeys = inputs.keys === undefined ? [] : [updatePublicKeyOf(inputs.keys)];
+  const updateKeys = inputs.keys === undefined ? [] : [publicKeyOf(inputs.keys, "update")];
   const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`, {
     ...packagesFrom("root"),
     ...(profile.hasMicrocode ? { components: "main non-free-firmware" } : {}),
@@ -223,6 +224,7 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
   const { profile, paths, version } = inputs;
   const { work, disk } = workPathsOf(paths, profile);
   const esp = `${work}/esp`;
+  const pcrKeys = inputs.keys === undefined ? [] : [publicKeyOf(inputs.keys, "pcr")];
   const partitions = planPartitions(profile.sizes, {
     version,
     rootHash,
@@ -235,22 +237,16 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
       name: "uki",
       does: "join kernel, initrd and command line",
       after: ["tools", "root", "initrd", "system"],
-      inputs: [],
-      outputs: [`${work}/cepa.efi`, `${work}/systemd-bootx64.efi`],
+      inputs: pcrKeys,
+      outputs: [`${work}/cepa.efi`, `${work}/systemd-bootx64.efi`, ...pcrKeys.map(() => `${work}/pcr.pub`)],
       actions: [
-        runTool("ukify", [
-          "build",
-          "--linux=/work/vmlinuz",
-          "--initrd=/work/initrd.zst",
-          ...(profile.hasMicrocode ? ["--microcode=/work/microcode.cpio"] : []),
-          `--cmdline=${renderCommandLine(profile, rootHash)}`,
-          "--os-release=@/work/system/usr/lib/os-release",
-          "--output=/work/cepa.efi",
-        ]),
+        ...pcrKeys.map((from) => copyFile(from, `${work}/pcr.pub`)),
+        runTool("ukify", [...ukiArguments(inputs, rootHash), "--output=/work/cepa.efi"]),
         inShell("cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /work/"),
       ],
     },
-    planSigning(inputs),
+    planMeasuring(inputs),
+    planSigning(inputs, rootHash),
     {
       name: "disk",
       does: "make the disk",
@@ -338,12 +334,13 @@ export function planCompression({ profile, paths }: ImageInputs): readonly Step[
 }
 
 /**
- * Signs what the firmware starts, and makes what enrols the keys in a box whose firmware is in setup mode: systemd-boot takes that from
+ * Signs what a TPM measures of the kernel and what the firmware starts, and makes what enrols the keys in a box whose firmware is in setup mode: systemd-boot takes that from
  * loader/keys (systemd-boot(7)). sbsign dates its signatures; all else is the same each time.
  */
-function planSigning({ profile, paths, keys, epochS }: ImageInputs): Step {
+function planSigning(inputs: ImageInputs, rootHash: string): Step {
+  const { profile, paths, keys, epochS } = inputs;
   const { work } = workPathsOf(paths, profile);
-  const step = { name: "sign", after: ["uki"], outputs: [`${work}/signed`] };
+  const step = { name: "sign", after: ["uki", "measure"], outputs: [`${work}/signed`] };
   const folder: Action = { kind: "makeFolder", path: `${work}/signed` };
   if (keys === undefined)
     return {
@@ -359,7 +356,15 @@ function planSigning({ profile, paths, keys, epochS }: ImageInputs): Step {
     inputs: [...certificates, `${keys.folder}/owner.guid`],
     actions: [
       folder,
-      ...SIGNED.map((name) => withKeys(keys, signScript(name))),
+      withKeys(keys, signMeasurementScript(inputs, "/work/signed/pcrsig.json")),
+      runTool("ukify", [
+        ...ukiArguments(inputs, rootHash),
+        "--section=.pcrsig:@/work/signed/pcrsig.json",
+        "--output=/work/signed/measured.efi",
+      ]),
+      withKeys(keys, signScript("/work/systemd-bootx64.efi", "systemd-bootx64.efi")),
+      withKeys(keys, signScript("/work/signed/measured.efi", "cepa.efi")),
+      inShell("rm /work/signed/measured.efi"),
       ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, { keys, epochS }))),
     ],
   };
@@ -375,9 +380,21 @@ const BOOT_LOADERS = [1, 2, 3, 4].map((number) => `cepa/boot-${number}.efi`);
 /** Of the ESP: `auto` is what systemd-boot takes without being asked. */
 const ENROLMENT = "loader/keys/auto";
 
-function signScript(name: string): string {
+function ukiArguments({ profile, keys }: ImageInputs, rootHash: string): readonly string[] {
+  return [
+    "build",
+    "--linux=/work/vmlinuz",
+    "--initrd=/work/initrd.zst",
+    ...(profile.hasMicrocode ? ["--microcode=/work/microcode.cpio"] : []),
+    `--cmdline=${renderCommandLine(profile, rootHash)}`,
+    "--os-release=@/work/system/usr/lib/os-release",
+    ...(keys === undefined ? [] : ["--pcrpkey=/work/pcr.pub"]),
+  ];
+}
+
+function signScript(path: string, name: string): string {
   return (
-    `sbsign --key /keys/db.key --cert /keys/db.crt --output /work/signed/${name} /work/${name} && ` +
+    `sbsign --key /keys/db.key --cert /keys/db.crt --output /work/signed/${name} ${path} && ` +
     `sbverify --cert /keys/db.crt /work/signed/${name}`
   );
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Exec } from "../core/ports.ts";
-import { makeUpdateKey, UPDATE_KEY_FILES } from "./update-key.ts";
+import { KEY_PAIRS, type KeyPair, keyPairFiles, makeKeyPair } from "./key-pair.ts";
 
 /** UEFI 2.10, section 32.3: the platform key signs the key exchange keys, those sign db, and a key in db signs what boots. */
 export const SECURE_BOOT_KEYS = ["PK", "KEK", "db"] as const;
@@ -25,8 +25,8 @@ export class SecureBootKeysError extends Error {
 }
 
 /**
- * A folder of keys: NAME.key and NAME.crt (PEM) of each, the GUID that owns them in the firmware's lists, and the pair that signs
- * updates.
+ * A folder of keys: NAME.key and NAME.crt (PEM) of each, the GUID that owns them in the firmware's lists, and the pairs of
+ * key-pair.ts.
  */
 export interface SecureBootKeys {
   readonly folder: string;
@@ -60,7 +60,7 @@ export async function makeSecureBootKeys(
     }
     const ownerGuid = randomUUID();
     await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
-    await makeUpdateKey(made);
+    for (const pair of KEY_PAIRS) await makeKeyPair(made, pair);
     await rename(made, folder); // fails when somebody has put something there
     return { folder, ownerGuid };
   } catch (error) {
@@ -82,19 +82,23 @@ async function isFree(folder: string): Promise<boolean> {
 }
 
 /**
- * Adds the pair that signs updates to a folder of keys that was made before there was one. False: it is no such folder, and nothing was
- * done.
+ * Adds those pairs to a folder of keys that was made before there were such, and says which. None, and nothing was done: it lacks
+ * nothing, or more than that.
  */
-export async function addUpdateKey(folder: string): Promise<boolean> {
+export async function addKeyPairs(folder: string): Promise<readonly KeyPair[]> {
   const missing = await missingFiles(folder);
-  if (missing.length !== UPDATE_KEY_FILES.length || !UPDATE_KEY_FILES.every((name) => missing.includes(name)))
-    return false;
-  await makeUpdateKey(folder);
-  return true;
+  const added = KEY_PAIRS.filter((pair) => keyPairFiles(pair).every((name) => missing.includes(name)));
+  if (missing.length !== added.flatMap(keyPairFiles).length) return [];
+  for (const pair of added) await makeKeyPair(folder, pair);
+  return added;
 }
 
 async function missingFiles(folder: string): Promise<readonly string[]> {
-  const wanted = [...SECURE_BOOT_KEYS.flatMap((key) => [`${key}.key`, `${key}.crt`]), GUID_FILE, ...UPDATE_KEY_FILES];
+  const wanted = [
+    ...SECURE_BOOT_KEYS.flatMap((key) => [`${key}.key`, `${key}.crt`]),
+    GUID_FILE,
+    ...KEY_PAIRS.flatMap(keyPairFiles),
+  ];
   const found = new Set(await readdir(folder).catch(() => []));
   return wanted.filter((name) => !found.has(name));
 }
@@ -104,7 +108,7 @@ export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys
   if (missing.length > 0)
     throw new SecureBootKeysError(
       "incomplete",
-      `${folder} has no ${missing.join(", ")}: \`cepa image keys ${folder}\` makes a set of keys, or adds the pair for updates`,
+      `${folder} has no ${missing.join(", ")}: \`cepa image keys ${folder}\` makes a set of keys, or adds the pairs that a set lacks`,
     );
   const ownerGuid = (await readFile(`${folder}/${GUID_FILE}`, "utf8")).trim();
   if (!GUID.test(ownerGuid))

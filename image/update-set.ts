@@ -6,9 +6,9 @@ import {
   SUMS_FILE,
   type UpdateDescription,
 } from "../core/contract/update-set.ts";
+import { privateKeyOf, publicKeyOf } from "./key-pair.ts";
 import { type ImageInputs, workPathsOf } from "./plan.ts";
 import type { Action, Step } from "./step.ts";
-import { updatePrivateKeyOf, updatePublicKeyOf } from "./update-key.ts";
 
 export interface UpdateInputs {
   readonly minimumVersion: string;
@@ -39,7 +39,7 @@ export function planUpdateSet(inputs: ImageInputs, update: UpdateInputs): readon
       name: "update",
       does: "make the update of this version, and sign it",
       after: ["system", "sign"],
-      inputs: [updatePublicKeyOf(keys)],
+      inputs: [publicKeyOf(keys, "update")],
       outputs: [set, folder],
       actions: [
         { kind: "makeFolder", path: set },
@@ -49,7 +49,7 @@ export function planUpdateSet(inputs: ImageInputs, update: UpdateInputs): readon
         onHost(
           `cd "$1"; openssl pkeyutl -sign -rawin -inkey "$2" -in ${SUMS_FILE} -out signature.raw; ` +
             `base64 -w 0 signature.raw > ${SIGNATURE_FILE}; rm signature.raw`,
-          updatePrivateKeyOf(keys),
+          privateKeyOf(keys, "update"),
         ),
         { kind: "makeFolder", path: folder },
         ...[...names, SUMS_FILE, SIGNATURE_FILE].map(

@@ -7,8 +7,9 @@ import { nodeExec } from "../core/node/exec.ts";
 import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
 import { withBuildLock } from "../image/build-lock.ts";
+import { KEY_PAIRS } from "../image/key-pair.ts";
 import { findProfile, PROFILES } from "../image/profile.ts";
-import { addUpdateKey, makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
+import { addKeyPairs, makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError } from "../image/step-runner.ts";
 import { findCheckout } from "./checkout.ts";
@@ -36,9 +37,9 @@ lock makes the packages' trees as build does, and writes what they are made of i
 
 cves says which known flaws its packages have, given the data of Debian's security tracker.
 
-keys makes PK, KEK and db for Secure Boot, and update.key and update.pub (Ed25519) for updates, in FOLDER, which must not be there or be
-empty; a folder of keys that lacks only the two for updates gets them. Boxes trust what db and update.key have signed: keep a copy where
-the images are built and one in a safe.
+keys makes PK, KEK and db for Secure Boot, and two pairs: update.key and update.pub (Ed25519) for updates, pcr.key and pcr.pub (RSA) for
+what a TPM measures, in FOLDER, which must not be there or be empty; a folder of keys that lacks only pairs gets them. Boxes trust what
+db, update.key and pcr.key have signed: keep a copy where the images are built and one in a safe.
 
   --owner NAME    whose keys they are, in the certificates (default: Cepa)
 
@@ -150,12 +151,15 @@ async function runKeysCommand(args: readonly string[], signal: AbortSignal): Pro
     return 2;
   }
   try {
-    if (await addUpdateKey(resolve(folder))) {
-      process.stdout.write(`${folder}: added update.key and update.pub; the other keys are as they were\n`);
+    const added = await addKeyPairs(resolve(folder));
+    if (added.length > 0) {
+      process.stdout.write(`${folder}: added the pairs ${added.join(" and ")}; the other keys are as they were\n`);
       return 0;
     }
     await makeSecureBootKeys(resolve(folder), owner, nodeExec, signal);
-    process.stdout.write(`${folder}: PK, KEK, db and the pair for updates; build with --keys ${folder}\n`);
+    process.stdout.write(
+      `${folder}: PK, KEK, db and the pairs ${KEY_PAIRS.join(" and ")}; build with --keys ${folder}\n`,
+    );
     return 0;
   } catch (error) {
     if (signal.aborted) throw error;

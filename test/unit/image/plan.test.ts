@@ -38,7 +38,8 @@ test("planRoot, planDisk: steps in order, and what each follows", () => {
       ["initrd", ["tools", "root"]],
       ["system", ["root"]],
       ["uki", ["tools", "root", "initrd", "system"]],
-      ["sign", ["uki"]],
+      ["measure", ["uki"]],
+      ["sign", ["uki", "measure"]],
       ["disk", ["system", "sign"]],
     ],
   );
@@ -161,8 +162,14 @@ test("planDisk: with keys all that the firmware starts is signed, and the disk c
       planDisk(inputs, ROOT_HASH).map(({ name, actions }) => [name, actions.map(renderAction).join("\n")]),
     );
   const signed = render({ ...INPUTS, keys });
-  for (const file of ["systemd-bootx64.efi", "cepa.efi"])
-    assert.match(signed.sign ?? "", new RegExp(`sbsign --key /keys/db.key .* /work/${file} && sbverify`));
+  for (const [file, source] of [
+    ["systemd-bootx64.efi", "systemd-bootx64.efi"],
+    ["cepa.efi", "signed/measured.efi"],
+  ] as const)
+    assert.match(
+      signed.sign ?? "",
+      new RegExp(`sbsign --key /keys/db.key .*--output /work/signed/${file} /work/${source} && sbverify`),
+    );
   for (const [key, signer] of [
     ["PK", "PK"],
     ["KEK", "PK"],
@@ -175,7 +182,12 @@ test("planDisk: with keys all that the firmware starts is signed, and the disk c
     !JSON.stringify(planDisk({ ...INPUTS, keys }, ROOT_HASH)).includes("/k/db.key"),
     "no private key is copied",
   );
+  // What is signed is the kernel that was measured, with the signature of its measurement added.
+  const ukify = (text = "") => /ukify build (.*) --output=/.exec(text)?.[1];
+  assert.equal(ukify(signed.sign), `${ukify(signed.uki)} --section=.pcrsig:@/work/signed/pcrsig.json`);
+  assert.match(signed.uki ?? "", /--pcrpkey=\/work\/pcr\.pub/);
   const unsigned = render(INPUTS);
+  assert.doesNotMatch(unsigned.uki ?? "", /pcr/);
   assert.doesNotMatch(`${unsigned.sign}${unsigned.disk}`, /sbsign|\.auth|keys/);
   assert.match(unsigned.disk ?? "", /signed\/cepa\.efi to .*EFI\/Linux/);
 });

@@ -9,6 +9,7 @@ const MANIFEST: ImageManifest = {
   version: "0.1.0",
   profile: "qemu",
   rootHash: "ab".repeat(32),
+  pcr11: "cd".repeat(32),
   epochS: 1_700_000_000,
   diskBytes: 1,
   rootBytes: 1,

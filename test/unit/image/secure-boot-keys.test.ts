@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { nodeExec } from "../../../core/node/exec.ts";
 import {
-  addUpdateKey,
+  addKeyPairs,
   makeSecureBootKeys,
   readSecureBootKeys,
   SECURE_BOOT_KEYS,
@@ -33,30 +33,38 @@ test("makeSecureBootKeys: a set of keys, whose certificates are their own, that 
   }
 });
 
-test("makeSecureBootKeys, addUpdateKey: the pair for updates fits, only the owner reads its private half, and an older folder gets one", async () => {
-  const keys = join(folder, "with-update");
+test("makeSecureBootKeys, addKeyPairs: each pair fits, only the owner reads its private half, and an older folder gets what it lacks", async () => {
+  const keys = join(folder, "with-pairs");
   await makeSecureBootKeys(keys, "x", nodeExec, signal);
   const read = (name: string) => readFile(join(keys, name), "utf8");
-  assert.equal(
-    createPublicKey(await read("update.key")).export({ format: "pem", type: "spki" }),
-    await read("update.pub"),
-  );
-  assert.equal(createPublicKey(await read("update.pub")).asymmetricKeyType, "ed25519");
-  assert.equal((await stat(join(keys, "update.key"))).mode & 0o777, 0o600);
+  for (const [pair, type] of [
+    ["update", "ed25519"],
+    ["pcr", "rsa"],
+  ] as const) {
+    const half = createPublicKey(await read(`${pair}.key`)).export({ format: "pem", type: "spki" });
+    assert.equal(half, await read(`${pair}.pub`));
+    assert.equal(createPublicKey(await read(`${pair}.pub`)).asymmetricKeyType, type);
+    assert.equal((await stat(join(keys, `${pair}.key`))).mode & 0o777, 0o600);
+  }
   const before = await read("update.key");
-  assert.equal(await addUpdateKey(keys), false, "it has one");
+  assert.deepEqual(await addKeyPairs(keys), [], "it has them");
   await rm(join(keys, "update.pub"));
-  assert.equal(await addUpdateKey(keys), false, "half a pair is not made whole with another's half");
+  assert.deepEqual(await addKeyPairs(keys), [], "half a pair is not made whole with another's half");
   assert.equal(await read("update.key"), before);
   await rm(join(keys, "update.key"));
+  const other = await read("pcr.key");
   await assert.rejects(readSecureBootKeys(keys), {
     code: "incomplete",
-    message: /no update\.key, update\.pub: .*adds the pair/,
+    message: /no update\.key, update\.pub: .*adds the pairs/,
   });
-  assert.equal(await addUpdateKey(keys), true);
+  assert.deepEqual(await addKeyPairs(keys), ["update"]);
   assert.notEqual(await read("update.key"), before);
+  assert.equal(await read("pcr.key"), other);
+  await rm(join(keys, "pcr.key"));
+  await rm(join(keys, "pcr.pub"));
+  assert.deepEqual(await addKeyPairs(keys), ["pcr"]);
   assert.equal((await readSecureBootKeys(keys)).folder, keys);
-  assert.equal(await addUpdateKey(join(folder, "nowhere")), false);
+  assert.deepEqual(await addKeyPairs(join(folder, "nowhere")), []);
 });
 
 test("makeSecureBootKeys: what is there is never written over", async () => {
@@ -74,7 +82,8 @@ test("makeSecureBootKeys: what is there is never written over", async () => {
 test("readSecureBootKeys: says what is missing", async () => {
   await assert.rejects(readSecureBootKeys(join(folder, "taken")), {
     code: "incomplete",
-    message: /has no PK\.key, PK\.crt, KEK\.key, KEK\.crt, db\.crt, owner\.guid, update\.key, update\.pub/,
+    message:
+      /has no PK\.key, PK\.crt, KEK\.key, KEK\.crt, db\.crt, owner\.guid, update\.key, update\.pub, pcr\.key, pcr\.pub/,
   });
   await assert.rejects(readSecureBootKeys(join(folder, "none")), { code: "incomplete" });
 });

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { nodeExec } from "../../../core/node/exec.ts";
 import { verifySet } from "../../../core/node/verify-set.ts";
+import { makeKeyPair } from "../../../image/key-pair.ts";
 import { type ImageInputs, planRoot } from "../../../image/plan.ts";
 import { findProfile, type ImageProfile } from "../../../image/profile.ts";
 import { renderAction } from "../../../image/step.ts";
 import { runSteps } from "../../../image/step-runner.ts";
-import { makeUpdateKey } from "../../../image/update-key.ts";
 import { planUpdateSet } from "../../../image/update-set.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "cepa-update-set-"));
@@ -43,7 +43,7 @@ test("planUpdateSet: its steps make a set that a box takes, of the files that we
   await mkdir(join(work, "signed"), { recursive: true });
   await mkdir(join(folder, "dist"));
   await mkdir(join(folder, "keys"));
-  await makeUpdateKey(join(folder, "keys"));
+  await makeKeyPair(join(folder, "keys"), "update");
   for (const [name, text] of [
     ["signed/cepa.efi", "efi"],
     ["root.erofs", "root"],
