@@ -362,8 +362,8 @@ function planSigning(inputs: ImageInputs, rootHash: string): Step {
         "--section=.pcrsig:@/work/signed/pcrsig.json",
         "--output=/work/signed/measured.efi",
       ]),
-      withKeys(keys, signScript("/work/systemd-bootx64.efi", "systemd-bootx64.efi")),
-      withKeys(keys, signScript("/work/signed/measured.efi", "cepa.efi")),
+      ...signWithDb(keys, work, "systemd-bootx64.efi", "systemd-bootx64.efi"),
+      ...signWithDb(keys, work, "signed/measured.efi", "cepa.efi"),
       inShell("rm /work/signed/measured.efi"),
       ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, { keys, epochS }))),
     ],
@@ -392,11 +392,18 @@ function ukiArguments({ profile, keys }: ImageInputs, rootHash: string): readonl
   ];
 }
 
-function signScript(path: string, name: string): string {
-  return (
-    `sbsign --key /keys/db.key --cert /keys/db.crt --output /work/signed/${name} ${path} && ` +
-    `sbverify --cert /keys/db.crt /work/signed/${name}`
-  );
+/** `from`, of the work folder, into signed/NAME. A token is the host's: its driver and its daemon are there, and not in the tools tree. */
+function signWithDb(keys: SecureBootKeys, work: string, from: string, name: string): readonly Action[] {
+  const sign = (key: readonly string[], keysFolder: string, workFolder: string) => [
+    ...key,
+    ...["--cert", `${keysFolder}/db.crt`, "--output", `${workFolder}/signed/${name}`, `${workFolder}/${from}`],
+  ];
+  const { folder, dbUri } = keys;
+  const verify = `sbverify --cert /keys/db.crt /work/signed/${name}`;
+  if (dbUri === undefined)
+    return [withKeys(keys, `sbsign ${sign(["--key", "/keys/db.key"], "/keys", "/work").join(" ")} && ${verify}`)];
+  const args = sign(["--engine", "pkcs11", "--key", dbUri], folder, work);
+  return [{ kind: "run", where: "host", program: "sbsign", args }, withKeys(keys, verify)];
 }
 
 /**

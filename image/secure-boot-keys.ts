@@ -3,12 +3,14 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 
 import { dirname } from "node:path";
 import type { Exec } from "../core/ports.ts";
 import { KEY_PAIRS, type KeyPair, keyPairFiles, makeKeyPair } from "./key-pair.ts";
+import { faultOfTokenUri } from "./token-uri.ts";
 
 /** UEFI 2.10, section 32.3: the platform key signs the key exchange keys, those sign db, and a key in db signs what boots. */
 export const SECURE_BOOT_KEYS = ["PK", "KEK", "db"] as const;
 export type SecureBootKey = (typeof SECURE_BOOT_KEYS)[number];
 
 const GUID_FILE = "owner.guid";
+const DB_URI_FILE = "db.uri";
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** They outlive the boxes; the firmware looks at no date. */
 const VALID_DAYS = 20 * 365;
@@ -17,8 +19,8 @@ const ALGORITHM = ["-newkey", "rsa:2048", "-sha256", "-nodes"];
 
 export class SecureBootKeysError extends Error {
   override readonly name = "SecureBootKeysError";
-  readonly code: "exists" | "incomplete";
-  constructor(code: "exists" | "incomplete", message: string) {
+  readonly code: "exists" | "incomplete" | "badUri";
+  constructor(code: SecureBootKeysError["code"], message: string) {
     super(message);
     this.code = code;
   }
@@ -31,18 +33,22 @@ export class SecureBootKeysError extends Error {
 export interface SecureBootKeys {
   readonly folder: string;
   readonly ownerGuid: string;
+  /** db is in a PKCS #11 token, under this URI, and db.uri is in the place of db.key. */
+  readonly dbUri?: string;
 }
 
 /**
  * Makes keys in `folder`, which is made, with certificates in the name of `owner`. All or nothing: a folder in which anything is stays
- * as it is.
+ * as it is. With `dbUri`, db is an RSA key that is in a token already.
  */
 export async function makeSecureBootKeys(
   folder: string,
   owner: string,
   exec: Exec,
   signal: AbortSignal,
+  dbUri?: string,
 ): Promise<SecureBootKeys> {
+  if (dbUri !== undefined) checkUri("the URI of db", dbUri);
   if (!(await isFree(folder)))
     throw new SecureBootKeysError(
       "exists",
@@ -52,17 +58,23 @@ export async function makeSecureBootKeys(
   const made = await mkdtemp(`${folder}.`); // nobody else reads it
   try {
     for (const key of SECURE_BOOT_KEYS) {
-      const files = ["-keyout", `${made}/${key}.key`, "-out", `${made}/${key}.crt`];
+      const inToken = key === "db" ? dbUri : undefined;
+      const source =
+        inToken === undefined
+          ? [...ALGORITHM, "-keyout", `${made}/${key}.key`]
+          : ["-sha256", "-engine", "pkcs11", "-keyform", "engine", "-key", inToken];
+      const files = [...source, "-out", `${made}/${key}.crt`];
       const subject = `/CN=${owner.replaceAll(/[/\\]/g, "-")} ${key}`;
       const validity = ["-days", String(VALID_DAYS)];
-      await exec("openssl", ["req", "-x509", ...ALGORITHM, ...validity, "-subj", subject, ...files], signal);
-      await chmod(`${made}/${key}.key`, 0o600);
+      await exec("openssl", ["req", "-x509", ...validity, "-subj", subject, ...files], signal);
+      if (inToken === undefined) await chmod(`${made}/${key}.key`, 0o600);
+      else await writeFile(`${made}/${DB_URI_FILE}`, `${inToken}\n`);
     }
     const ownerGuid = randomUUID();
     await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
     for (const pair of KEY_PAIRS) await makeKeyPair(made, pair);
     await rename(made, folder); // fails when somebody has put something there
-    return { folder, ownerGuid };
+    return { folder, ownerGuid, ...(dbUri === undefined ? {} : { dbUri }) };
   } catch (error) {
     await rm(made, { recursive: true, force: true });
     throw error;
@@ -100,6 +112,7 @@ async function missingFiles(folder: string): Promise<readonly string[]> {
     ...KEY_PAIRS.flatMap(keyPairFiles),
   ];
   const found = new Set(await readdir(folder).catch(() => []));
+  if (found.has(DB_URI_FILE)) found.add("db.key");
   return wanted.filter((name) => !found.has(name));
 }
 
@@ -116,5 +129,19 @@ export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys
       "incomplete",
       `${folder}/${GUID_FILE}: expected a GUID, found ${JSON.stringify(ownerGuid)}`,
     );
-  return { folder, ownerGuid };
+  const names = await readdir(folder);
+  if (!names.includes(DB_URI_FILE)) return { folder, ownerGuid };
+  if (names.includes("db.key"))
+    throw new SecureBootKeysError(
+      "badUri",
+      `${folder} has both db.key and ${DB_URI_FILE}: remove the one that boxes do not trust`,
+    );
+  const dbUri = (await readFile(`${folder}/${DB_URI_FILE}`, "utf8")).trim();
+  checkUri(`${folder}/${DB_URI_FILE}`, dbUri);
+  return { folder, ownerGuid, dbUri };
+}
+
+function checkUri(where: string, uri: string): void {
+  const fault = faultOfTokenUri(uri);
+  if (fault !== undefined) throw new SecureBootKeysError("badUri", `${where}: ${fault}`);
 }

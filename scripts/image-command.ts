@@ -20,7 +20,7 @@ import { reportImageStep, reportWaiting } from "./image-report.ts";
 const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--image-version VERSION] [--minimum-version VERSION] [--dry-run] [--json]
        cepa image lock [--profile NAME]
        cepa image cves FILE [--profile NAME] [--json]
-       cepa image keys FOLDER [--owner NAME]
+       cepa image keys FOLDER [--owner NAME] [--db URI]
 
 build makes the disk image of a sensor, and with keys the set that \`cepa update publish\` takes: dist/cepa-PROFILE-VERSION.update.
 
@@ -42,6 +42,8 @@ what a TPM measures, in FOLDER, which must not be there or be empty; a folder of
 db, update.key and pcr.key have signed: keep a copy where the images are built and one in a safe.
 
   --owner NAME    whose keys they are, in the certificates (default: Cepa)
+  --db URI        db is the RSA key in a PKCS #11 token that this URI names (pkcs11:token=…;object=…;pin-source=file:/…): FOLDER gets db.uri,
+                  and no db.key. This machine needs sbsigntool, libengine-pkcs11-openssl and the token's module, known to p11-kit
 
 CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is used. SOURCE_DATE_EPOCH dates the image.
 `;
@@ -129,11 +131,16 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
 async function runKeysCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   let folder: string | undefined;
   let owner: string;
+  let dbUri: string | undefined;
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { owner: { type: "string", default: "Cepa" }, help: { type: "boolean", short: "h", default: false } },
+      options: {
+        owner: { type: "string", default: "Cepa" },
+        db: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
     });
     if (values.help) {
       process.stdout.write(USAGE);
@@ -142,6 +149,7 @@ async function runKeysCommand(args: readonly string[], signal: AbortSignal): Pro
     if (positionals.length > 1) throw new Error("one folder, please");
     folder = positionals[0];
     owner = values.owner;
+    dbUri = values.db;
   } catch (error) {
     process.stderr.write(`cepa image keys: ${(error as Error).message}\n${USAGE}`);
     return 2;
@@ -151,12 +159,12 @@ async function runKeysCommand(args: readonly string[], signal: AbortSignal): Pro
     return 2;
   }
   try {
-    const added = await addKeyPairs(resolve(folder));
+    const added = dbUri === undefined ? await addKeyPairs(resolve(folder)) : [];
     if (added.length > 0) {
       process.stdout.write(`${folder}: added the pairs ${added.join(" and ")}; the other keys are as they were\n`);
       return 0;
     }
-    await makeSecureBootKeys(resolve(folder), owner, nodeExec, signal);
+    await makeSecureBootKeys(resolve(folder), owner, nodeExec, signal, dbUri);
     process.stdout.write(
       `${folder}: PK, KEK, db and the pairs ${KEY_PAIRS.join(" and ")}; build with --keys ${folder}\n`,
     );
