@@ -10,7 +10,7 @@ import { verifySet } from "../core/node/verify-set.ts";
 import { parseImageProfile, parseImageVersion } from "./health/plain.ts";
 import { askStatus, tellLink } from "./roles/ask.ts";
 import { judgeSet } from "./update/judge-set.ts";
-import { saveTrial } from "./update/trial-files.ts";
+import { loadTrial, saveTrial, type Trial } from "./update/trial-files.ts";
 import { recordSlot, type SlotRecord } from "./update/trial-verdict.ts";
 import { updateFolder } from "./update/update-folder.ts";
 import { openUpdateKey, UPDATE_PUBLIC_KEY } from "./update/verify-set.ts";
@@ -25,12 +25,15 @@ An update that is refused is removed. Run as root, when there is something in ST
   --run FOLDER     sockets of the roles (/run/cepa)
   --key FILE       the key that updates are signed with (${UPDATE_PUBLIC_KEY})
 
-Exit status: 0 installed, or there was nothing to install; 1 refused, or it failed.
+Exit status: 0 installed, or there was nothing to install; 1 it failed, and may be tried again; 3 refused.
 `;
 
 /** What the slot that runs does is what the new version is held against, so it may first come to do it: this long after switching on. */
 const SETTLED_MS = 600_000;
 const LOOK_MS = 2000;
+
+const REFUSED = 3;
+const MESSAGE_MAX = 300;
 
 const WITH_ESP = "/usr/lib/cepa/with-esp";
 const SYSUPDATE = "/usr/lib/systemd/systemd-sysupdate";
@@ -76,27 +79,34 @@ export async function runInstallCommand(args: readonly string[], signal: AbortSi
     const { version } = description;
     log("info", values["dry-run"] ? "would be installed" : "is being installed", { version, running });
     if (values["dry-run"]) return 0;
-    const before = await recordRunningSlot(values.run, signal);
-    await nodeExec(WITH_ESP, [SYSUPDATE, "update", version], signal);
-    await saveTrial(values.state, {
-      version,
-      before,
-      doubt: "",
+    const tried = await loadTrial(values.state);
+    const trial: Trial = {
+      ...{ version, state: "installing", before: await recordRunningSlot(values.run, signal), doubt: "" },
+      doubts: tried?.version === version ? tried.doubts : 0,
       installedAtMs: nodeClock.nowMs(),
-    });
+    };
+    await saveTrial(values.state, trial);
+    await nodeExec(WITH_ESP, [SYSUPDATE, "update", version], signal);
+    await saveTrial(values.state, { ...trial, state: "installed" });
     await folder.discard(found);
     log("info", "installed; the box starts anew", { version });
     await nodeExec("systemctl", ["--no-block", "reboot"], signal);
     return 0;
   } catch (error) {
     if (values["dry-run"] || signal.aborted) throw error;
-    // or it would be tried again at once, for ever; base offers it again
-    await folder.discard(found);
-    if (!(error instanceof UpdateRefusedError)) throw error;
-    log("error", "an update is refused", { version: found, reason: error.code, why: error.message });
-    const refusal = { version: found, reason: error.code, message: error.message, atMs: nodeClock.nowMs() };
+    const isRefused = error instanceof UpdateRefusedError;
+    const reason = isRefused ? error.code : "notInstalled";
+    const message = (error as Error).message.trim().slice(-MESSAGE_MAX);
+    log("error", isRefused ? "an update is refused" : "an update can't be installed", {
+      version: found,
+      reason,
+      message,
+    });
+    const refusal = { version: found, reason, message, atMs: nodeClock.nowMs() };
     await tellLink(values.run, { name: "updateRefused", ...refusal }, signal).catch(() => {});
-    return 1;
+    if (!isRefused) return 1; // the set stays; systemd starts this again, later and later
+    await folder.discard(found);
+    return REFUSED;
   } finally {
     for (const name of await readdir(copyTo)) await rm(join(copyTo, name), { recursive: true });
   }

@@ -17,6 +17,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor status [--watch] [--json]  how far this sensor is
   cepa-sensor network                    sets the ports up; run once at boot, as root
   cepa-sensor check-root                 reads every block of the root file system; run once a day, as root
+  cepa-sensor import DEVICE              makes an update on a USB stick ready
   cepa-sensor install                    installs an update that is ready; run as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
@@ -44,6 +45,7 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "check-root": async () => (await import("./check-root-command.ts")).runCheckRootCommand,
+  import: async () => (await import("./import-command.ts")).runImportCommand,
   install: async () => (await import("./install-command.ts")).runInstallCommand,
   network: async () => (await import("./network-command.ts")).runNetworkCommand,
   pcap: async () => (await import("./pcap-command.ts")).runPcapCommand,

@@ -64,7 +64,8 @@ async function scroll(
   for (;;) {
     const view = await look();
     const lines = [...stageLines(before, view), ...changeLines(before, view)];
-    if (before === undefined || titleOf(before) !== titleOf(view)) lines.unshift(`cepa: ${titleOf(view)}`);
+    if (before === undefined || titleOf(before) !== titleOf(view))
+      lines.unshift(`cepa: ${titleOf(view)}, image ${view.imageVersion}`);
     if (nodeClock.monotonicMs() - summaryMs >= SUMMARY_MS) {
       summaryMs = nodeClock.monotonicMs();
       lines.push(summaryLine(view));
@@ -77,11 +78,12 @@ async function scroll(
 
 async function readView(stateFolder: string, runFolder: string, signal: AbortSignal): Promise<StatusView> {
   const textOf = (path: string) => readFile(path, "utf8").catch(() => "");
-  const [link, vault, capture, phoneHome] = await Promise.all([
+  const [link, vault, capture, phoneHome, update] = await Promise.all([
     askStatus(runFolder, "link", signal),
     askStatus(runFolder, "vault", signal),
     askStatus(runFolder, "capture", signal),
     askStatus(runFolder, "phone-home", signal),
+    askStatus(runFolder, "update", signal),
   ]);
   const identity = await loadIdentity(stateFolder).catch(() => null);
   return {
@@ -93,6 +95,7 @@ async function readView(stateFolder: string, runFolder: string, signal: AbortSig
     vault,
     capture,
     phoneHome,
+    update,
   };
 }
 

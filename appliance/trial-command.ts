@@ -7,7 +7,7 @@ import { loadConfig } from "./config.ts";
 import { parseImageVersion } from "./health/plain.ts";
 import { loadIdentity } from "./identity-files.ts";
 import { askStatus } from "./roles/ask.ts";
-import { BOOT_COUNT_VARIABLE, parseCountedVersion } from "./update/boot-count.ts";
+import { BOOT_COUNT_VARIABLE, parseCountedKernel } from "./update/boot-count.ts";
 import { runTrial, type TrialPorts } from "./update/trial.ts";
 import { loadTrial, markFailed, removeTrial, saveTrial } from "./update/trial-files.ts";
 import { parseVerityState, type TrialObservation } from "./update/trial-verdict.ts";
@@ -45,7 +45,7 @@ export async function runTrialCommand(args: readonly string[], signal: AbortSign
   const { state, run } = values;
   const version = parseImageVersion(await readFile("/etc/os-release", "utf8"));
   const variable = await readFile(BOOT_COUNT_VARIABLE).catch(() => undefined);
-  const isCounted = variable !== undefined && parseCountedVersion(variable) !== undefined;
+  const counted = variable === undefined ? undefined : parseCountedKernel(variable);
   const ports: TrialPorts = {
     clock: nodeClock,
     log,
@@ -57,9 +57,12 @@ export async function runTrialCommand(args: readonly string[], signal: AbortSign
   };
   // vault is root as well: the last good configuration that it keeps is read here, and written as it would be
   const { trial: limits } = await loadConfig(state, await loadIdentity(state), log, "vault");
-  const verdict = await runTrial({ version, isCounted }, limits, ports, signal);
+  const verdict = await runTrial({ version, isCounted: counted !== undefined }, limits, ports, signal);
   if (verdict === "good") return 0;
-  await nodeExec(WITH_ESP, [BLESS_BOOT, "--path=/efi", "bad"], signal);
+  // A version in doubt goes whole: what stays of it would count as installed, and it could not be installed again.
+  if (verdict === "doubtful" && counted !== undefined)
+    await nodeExec(WITH_ESP, ["rm", "-f", `/efi/EFI/Linux/${counted.file}`], signal);
+  else await nodeExec(WITH_ESP, [BLESS_BOOT, "--path=/efi", "bad"], signal);
   await nodeExec("systemctl", ["--no-block", "reboot"], signal);
   return 1;
 }

@@ -1,5 +1,11 @@
 import type { SensorIdentity } from "../../core/contract/identity.ts";
-import type { CaptureStatus, LinkStatus, PhoneHomeStatus, VaultStatus } from "../../core/contract/role.ts";
+import type {
+  CaptureStatus,
+  LinkStatus,
+  PhoneHomeStatus,
+  UpdateStatus,
+  VaultStatus,
+} from "../../core/contract/role.ts";
 
 /** What the status screen is made of. null: that role does not answer. */
 export interface StatusView {
@@ -12,6 +18,7 @@ export interface StatusView {
   readonly vault: VaultStatus | null;
   readonly capture: CaptureStatus | null;
   readonly phoneHome: PhoneHomeStatus | null;
+  readonly update: UpdateStatus | null;
 }
 
 /** One line of the screen. `state` changes when something happens, `counters` all the time. */
@@ -25,7 +32,8 @@ export interface Subject {
 const NO_ANSWER = "its role does not run yet";
 
 export function subjectsOf(view: StatusView): Subject[] {
-  return [uplinkOf(view), vpnOf(view), baseOf(view), ...storeOf(view), captureOf(view), gpsOf(view), modemOf(view)];
+  const fromBase = [uplinkOf(view), vpnOf(view), baseOf(view), ...storeOf(view)];
+  return [...fromBase, captureOf(view), gpsOf(view), modemOf(view), updateOf(view)];
 }
 
 /** The whole screen, lines ended by LF; what is not as it should be has a `!`. */
@@ -174,6 +182,22 @@ function modemOf({ phoneHome }: StatusView): Subject {
   const signal = signalQuality === null ? "" : `signal ${signalQuality}/31, `;
   const counters = `${signal}${outbox} emergency messages waiting, ${sent} sent`;
   return { name: "modem", good: modem === "ready", state: states[modem], counters };
+}
+
+/** Its role starts a minute after the others: until then nothing is amiss. */
+function updateOf({ update }: StatusView): Subject {
+  if (update === null) return { name: "update", good: true, state: "not asked for yet", counters: "" };
+  const { state, detail, version, receivedBytes, sizeBytes } = update;
+  const states: Readonly<Partial<Record<UpdateStatus["state"], string>>> = {
+    starting: "not asked for yet",
+    waitingForVpn: "waits for the VPN",
+    upToDate: "base has nothing newer",
+    downloading: `downloading ${version}`,
+    ready: `${version} is checked and ready`,
+  };
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  const counters = state === "downloading" ? `${megabytes(receivedBytes)} of ${megabytes(sizeBytes)} MB` : "";
+  return { name: "update", good: state in states, state: states[state] ?? detail, counters };
 }
 
 function timeOf(atMs: number): string {

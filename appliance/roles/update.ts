@@ -40,11 +40,9 @@ export async function runUpdateRole(
     ...others,
   };
   const updater = createUpdater(ports, { image, ...config.update });
-  const answer: RoleHandler = async (request, askSignal) => {
+  const answer: RoleHandler = async (request) => {
     if (request.type === "status") return { type: "status", status: updater.status() };
-    if (request.type !== "importUpdate") return { type: "error", message: `update does not answer ${request.type}` };
-    await updater.importFrom(request.folder, askSignal);
-    return { type: "ok" };
+    return { type: "error", message: `update does not answer ${request.type}` };
   };
   const groupId = await loadSocketGroupId();
   await runTogether(signal, [

@@ -6,8 +6,15 @@ export const BOOT_COUNT_VARIABLE = "/sys/firmware/efi/efivars/LoaderBootCountPat
 /** Attributes in front of a variable's data. Source: Linux, Documentation/filesystems/efivarfs.rst. */
 const ATTRIBUTES_BYTES = 4;
 
-/** Version of the file that a variable of efivarfs names; undefined when it is none of ours. */
-export function parseCountedVersion(variable: Uint8Array): string | undefined {
+/** The file of the ESP, below EFI/Linux, that is counted, and its version. */
+export interface CountedKernel {
+  readonly file: string;
+  readonly version: string;
+}
+
+/** What a variable of efivarfs names; undefined when it is none of ours. */
+export function parseCountedKernel(variable: Uint8Array): CountedKernel | undefined {
   const path = Buffer.from(variable.subarray(ATTRIBUTES_BYTES)).toString("utf16le").replace(/\0+$/, "");
-  return /\\cepa_([A-Za-z0-9.~]{1,64})\+\d{1,10}(?:-\d{1,10})?\.efi$/i.exec(path)?.[1];
+  const found = /^\\EFI\\Linux\\(cepa_([A-Za-z0-9.~]{1,64})\+\d{1,10}(?:-\d{1,10})?\.efi)$/i.exec(path);
+  return found?.[1] === undefined || found[2] === undefined ? undefined : { file: found[1], version: found[2] };
 }

@@ -6,7 +6,7 @@ import { compareVersions, isVersion } from "../../core/version.ts";
 import { type BaseFiles, BaseUnreachableError } from "./base-files.ts";
 import { downloadSet } from "./download.ts";
 import type { UpdateFolder } from "./update-folder.ts";
-import { type BoxImage, importSet, openUpdateKey } from "./verify-set.ts";
+import { type BoxImage, openUpdateKey } from "./verify-set.ts";
 
 const VPN_POLL_MS = 2_000;
 const DAY_MS = 86_400_000;
@@ -14,8 +14,6 @@ const UNREACHABLE_FIRST_MS = 5_000;
 const MESSAGE_MAX = 300;
 /** Events that link did not take yet, and versions that are refused for good. */
 const EVENTS_MAX = 16;
-/** In place of a version in a refusal: what a stick says of itself is not believed before it is checked. */
-const IMPORTED = "imported set";
 const REFUSED_MAX = 32;
 
 export interface UpdatePorts {
@@ -39,8 +37,6 @@ export interface UpdateSettings {
 
 export interface Updater {
   status(): UpdateStatus;
-  /** A set in a folder of this machine, a USB stick's say. Throws an UpdateRefusedError, which base is told too. */
-  importFrom(path: string, signal: AbortSignal): Promise<string>;
   /** Asks base, downloads, checks, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -160,16 +156,6 @@ export function createUpdater(ports: UpdatePorts, settings: UpdateSettings): Upd
 
   return {
     status: () => ({ ...status, counters: { ...counters } }),
-    async importFrom(path, signal) {
-      try {
-        const { version } = await importSet(path, image, folder, signal);
-        await becomeReady(version, signal);
-        return version;
-      } catch (error) {
-        if (error instanceof UpdateRefusedError) await refuse(error, IMPORTED, signal);
-        throw error;
-      }
-    },
     async run(signal) {
       const retry: Backoff = { firstMs: Math.min(UNREACHABLE_FIRST_MS, askMs), mostMs: askMs };
       let unreached = 0;

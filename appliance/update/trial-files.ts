@@ -12,27 +12,39 @@ export const TRIAL_FILE = "install/trial.json";
 /** The oldest go first. */
 const FAILED_MAX = 16;
 
-/** A version that was installed and is not yet found good or bad; root writes it, in either slot. */
+export const TRIAL_STATES = ["installing", "installed", "doubtful", "settled"] as const;
+
+/** A version that is not found good or bad; root writes it, in either slot. */
 export interface Trial {
   readonly version: string;
+  /**
+   * `installing`: its slot may be half written. `installed`: it is up to the boot loader and its trial. `doubtful`: it gave way without being
+   * found bad. `settled`: it is gone, and may be installed again.
+   */
+  readonly state: (typeof TRIAL_STATES)[number];
   readonly before: SlotRecord;
-  /** Why that version gave way without being found bad; empty: it did not. */
+  /** Why it is doubtful; else empty. */
   readonly doubt: string;
+  /** Trials of it that ended in doubt, after which the tunnel came up in the slot before. */
+  readonly doubts: number;
   /** Unix milliseconds. */
   readonly installedAtMs: number;
 }
+
+const STATE_PATTERN = new RegExp(`^(?:${TRIAL_STATES.join("|")})$`);
 
 /** Undefined: no version is on trial, or what is there can't be read. */
 export async function loadTrial(stateFolder: string): Promise<Trial | undefined> {
   try {
     const path = "trial";
     const json = parseJson(await readFile(join(stateFolder, TRIAL_FILE), "utf8"), path);
-    const object = readObject(json, path, ["version", "before", "doubt", "installedAtMs"]);
+    const object = readObject(json, path, ["version", "state", "before", "doubt", "doubts", "installedAtMs"]);
     const keys = ["capturing", "frames", "storeOpen", "vpn"] as const;
     const before = readObject(object.before, `${path}.before`, keys);
     const read = (key: (typeof keys)[number]) => readBoolean(before, key, `${path}.before`);
     return {
       version: readText(object, "version", path, "a version", /^[A-Za-z0-9._~^+-]{1,64}$/),
+      state: readText(object, "state", path, TRIAL_STATES.join(", "), STATE_PATTERN) as Trial["state"],
       before: {
         capturing: read("capturing"),
         frames: read("frames"),
@@ -40,6 +52,7 @@ export async function loadTrial(stateFolder: string): Promise<Trial | undefined>
         vpn: read("vpn"),
       },
       doubt: readText(object, "doubt", path, "text"),
+      doubts: readInteger(object, "doubts", path, 0, Number.MAX_SAFE_INTEGER),
       installedAtMs: readInteger(object, "installedAtMs", path, 0, Number.MAX_SAFE_INTEGER),
     };
   } catch {

@@ -4,8 +4,10 @@ import type { Trial } from "./trial-files.ts";
 import { nextTrialState, type TrialLimits, type TrialObservation, type TrialState } from "./trial-verdict.ts";
 
 const LOOK_MS = 2000;
-/** A tunnel that comes up so soon in the slot before says that base was there, and the version that gave way at fault. */
+/** A tunnel that comes up so soon in the slot before is a hint that base was there, and the version that gave way at fault. */
 const DOUBT_MS = 600_000;
+/** So many hints are proof: base would have come back each time just after the trial. */
+const DOUBTS_MAX = 3;
 
 export interface TrialPorts {
   readonly clock: Clock;
@@ -43,9 +45,12 @@ export async function runTrial(
   }
   const own: Trial =
     trial?.version === booted.version
-      ? trial
-      : { version: booted.version, before: NOTHING_BEFORE, doubt: "", installedAtMs: ports.clock.nowMs() };
-  if (own !== trial) await ports.saveTrial(own);
+      ? { ...trial, state: "installed", doubt: "" }
+      : {
+          ...{ version: booted.version, state: "installed", before: NOTHING_BEFORE, doubt: "", doubts: 0 },
+          installedAtMs: ports.clock.nowMs(),
+        };
+  await ports.saveTrial(own);
   const { version, before } = own;
   ports.log("info", "a new version is on trial", { version, before, ...limits });
   const verdict = await watch(before, limits, ports, signal);
@@ -53,11 +58,9 @@ export async function runTrial(
     await ports.removeTrial();
     ports.log("info", "the new version is good", { version });
   } else if (verdict.name === "bad") {
-    await ports.markFailed({ version, why: verdict.why });
-    await ports.removeTrial();
-    ports.log("error", "the new version is bad", { version, why: verdict.why });
+    await condemn(own, verdict.why, ports);
   } else {
-    await ports.saveTrial({ ...own, doubt: verdict.why });
+    await ports.saveTrial({ ...own, state: "doubtful", doubt: verdict.why });
     ports.log("error", "the new version gives way to the one before, as base may be down", {
       version,
       why: verdict.why,
@@ -87,18 +90,24 @@ async function watch(
 /** The slot that was good before runs: what of the version that was to take its place? */
 async function settle(trial: Trial, booted: BootedSlot, ports: TrialPorts, signal: AbortSignal): Promise<void> {
   const { version, doubt } = trial;
-  const { log } = ports;
   if (version === booted.version) return ports.removeTrial(); // found good; only the file stayed
-  let why: string | undefined = "it did not start, or not far enough to say why";
-  if (doubt !== "") {
-    const isUp = await becomesUp(ports, signal);
-    why = isUp ? `${doubt}; it came up with ${booted.version}` : undefined;
+  if (trial.state === "settled") return;
+  if (trial.state === "installed") return condemn(trial, "it did not start, or not far enough to say why", ports);
+  if (trial.state === "installing") {
+    ports.log("warning", "an installation was cut off; the version may be installed again", { version });
+    return ports.saveTrial({ ...trial, state: "settled" });
   }
-  if (why !== undefined) {
-    await ports.markFailed({ version, why });
-    log("error", "a new version is bad", { version, why });
-  } else log("warning", "base is down for this version too: the new one may be installed again", { version });
-  await ports.removeTrial();
+  const doubts = trial.doubts + ((await becomesUp(ports, signal)) ? 1 : 0);
+  if (doubts >= DOUBTS_MAX)
+    return condemn(trial, `${doubt}; it came up with ${booted.version}, ${doubts} times`, ports);
+  ports.log("warning", "base may have been down: the new version may be installed again", { version, doubts });
+  await ports.saveTrial({ ...trial, state: "settled", doubts });
+}
+
+async function condemn({ version }: Trial, why: string, { log, markFailed, removeTrial }: TrialPorts): Promise<void> {
+  await markFailed({ version, why });
+  log("error", "a new version is bad", { version, why });
+  await removeTrial();
 }
 
 async function becomesUp({ clock, observe }: TrialPorts, signal: AbortSignal): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, statfs } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
@@ -9,8 +9,8 @@ import { type BoxFacts, greaterMinimum, parseFailedVersions, parseMinimum } from
 const RESERVE_BYTES = 64 * 1024 * 1024;
 
 /**
- * `/state/update`: `incoming/VERSION` while it is downloaded, `ready/VERSION` once it is checked, `minimum.json`, and `failed.json`, which
- * the trial writes. All but the last are this role's.
+ * `/state/update`: `incoming/VERSION` while it is downloaded, `stick/` for copies of what a USB stick has, `ready/VERSION` once it is
+ * checked, `minimum.json`, and `failed.json`, which the trial writes. All but the last are the downloader's and the importer's.
  */
 export interface UpdateFolder {
   readonly folder: string;
@@ -20,7 +20,7 @@ export interface UpdateFolder {
   tidy(runningVersion: string, keep?: string): Promise<readonly string[]>;
   discard(version: string): Promise<void>;
   discardIncoming(version: string): Promise<void>;
-  /** Gives `body` an empty folder below incoming, for a copy; what it leaves there is removed. */
+  /** Gives `body` an empty folder for a copy; what it leaves there is removed. */
   withCopyFolder<T>(body: (copy: string) => Promise<T>): Promise<T>;
   /** Renames a checked set from `from` into ready, and flushes that. */
   promote(from: string, version: string): Promise<void>;
@@ -35,7 +35,6 @@ export function updateFolder(folder: string): UpdateFolder {
   const ready = (version: string) => join(folder, "ready", version);
   const textOf = (name: string) => readFile(join(folder, name), "utf8").catch(() => "");
   const namesIn = (name: string) => readdir(join(folder, name)).catch((): string[] => []);
-  const copies = new Set<string>();
   const remove = (path: string) => rm(path, { recursive: true, force: true });
   const self: UpdateFolder = {
     folder,
@@ -45,8 +44,7 @@ export function updateFolder(folder: string): UpdateFolder {
       const isNewer = (version: string) =>
         isVersion(version) && (!isVersion(runningVersion) || compareVersions(version, runningVersion) > 0);
       for (const name of await namesIn("incoming"))
-        if (copies.has(name)) continue;
-        else if (!isNewer(name) || (keep !== undefined && name !== keep)) await remove(incoming(name));
+        if (!isNewer(name) || (keep !== undefined && name !== keep)) await remove(incoming(name));
       const left: string[] = [];
       for (const name of await namesIn("ready"))
         if (isNewer(name)) left.push(name);
@@ -59,14 +57,13 @@ export function updateFolder(folder: string): UpdateFolder {
     },
     discardIncoming: (version) => remove(incoming(version)),
     async withCopyFolder(body) {
-      const name = `copy-${crypto.randomUUID()}`;
-      copies.add(name);
+      await mkdir(join(folder, "stick"), { recursive: true, mode: 0o755 });
+      const copy = await mkdtemp(join(folder, "stick", "copy-"));
       try {
-        await mkdir(incoming(name), { recursive: true, mode: 0o755 });
-        return await body(incoming(name));
+        await chmod(copy, 0o755); // the installer reads it once it is ready
+        return await body(copy);
       } finally {
-        await remove(incoming(name));
-        copies.delete(name);
+        await remove(copy);
       }
     },
     async promote(from, version) {

@@ -2,7 +2,8 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 import { contentBytesOf, type UpdateDescription } from "../../core/contract/update-set.ts";
-import { type VerifiedSet, verifySet } from "../../core/node/verify-set.ts";
+import type { SetSource } from "../../core/node/set-source.ts";
+import { type VerifiedSet, verifySet, verifySource } from "../../core/node/verify-set.ts";
 import { judgeSet } from "./judge-set.ts";
 import type { UpdateFolder } from "./update-folder.ts";
 
@@ -49,11 +50,11 @@ export async function verifyForBox(
 }
 
 /**
- * A set of a folder that is not ours, a USB stick's say: it is checked by the octets that are copied. Resolves when it is ready.
- * Throws an UpdateRefusedError.
+ * A set that is elsewhere, on a USB stick: it is checked by the octets that are copied. Resolves when it is ready. Throws an
+ * UpdateRefusedError, or what reading or the file system throws.
  */
 export async function importSet(
-  path: string,
+  source: SetSource,
   image: BoxImage,
   folder: UpdateFolder,
   signal: AbortSignal,
@@ -66,7 +67,7 @@ export async function importSet(
     await folder.checkRoom(contentBytesOf(description));
   };
   return folder.withCopyFolder(async (copy) => {
-    const { description } = await verifySet(path, key, { judge, copyTo: copy }, signal);
+    const { description } = await verifySource(source, key, { judge, copyTo: copy }, signal);
     await folder.promote(copy, description.version);
     return description;
   });

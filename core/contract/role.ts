@@ -23,8 +23,6 @@ export type RoleRequest =
    * least), and how often that was tried since it was not. Link says so at each change and every 10 s.
    */
   | { readonly type: "vpn"; readonly up: boolean; readonly tries: number }
-  /** update: takes the set in a folder of this machine, a USB stick's say. */
-  | { readonly type: "importUpdate"; readonly folder: string }
   /** link: an event to carry to base, spooled until base acknowledges it. */
   | { readonly type: "event"; readonly event: SensorEvent };
 

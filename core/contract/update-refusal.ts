@@ -22,6 +22,10 @@ export const REFUSAL_REASONS = [
   "noRoom",
   /** Base has another set than the one whose download was begun. */
   "changedAtBase",
+  /** A stick, or a file system on it, that can't be read. */
+  "unreadable",
+  /** It was good, and could not be written into the other slot; the box tries again. */
+  "notInstalled",
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 

@@ -1,6 +1,5 @@
 import { createHash, type KeyObject, verify } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, open, readdir } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { UpdateRefusedError } from "../contract/update-refusal.ts";
 import {
@@ -13,6 +12,7 @@ import {
   SUMS_FILE,
   type UpdateDescription,
 } from "../contract/update-set.ts";
+import { type SetSource, type SourceFile, withFolderSource } from "./set-source.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -27,32 +27,19 @@ export interface VerifySetOptions {
   readonly judge?: (description: UpdateDescription) => void | Promise<void>;
   /**
    * A folder that is there and empty, and that nobody else writes: gets a copy of each file, made of the same octets that were checked,
-   * and flushed. Without, `folder` may have no file beside those of a set.
+   * and flushed. Without, nothing may be there beside the files of a set.
    */
   readonly copyTo?: string;
 }
 
-/**
- * Checks the set in `folder`, which may be in hostile hands: names come from what is signed, every file is opened once and is a plain one,
- * and no more is read of it than its signed size. Throws an UpdateRefusedError, or what the file system throws.
- */
+/** Checks the set in a folder. Throws an UpdateRefusedError, or what the file system throws. */
 export async function verifySet(
   folder: string,
   key: KeyObject,
   options: VerifySetOptions,
   signal: AbortSignal,
 ): Promise<VerifiedSet> {
-  // All files are opened by way of this one folder, wherever its name leads to in the meantime.
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(
-    (cause) => {
-      throw new UpdateRefusedError("missingFile", `${folder}: no folder that can be read (${cause.code})`, { cause });
-    },
-  );
-  try {
-    return await verifyOpened(`/proc/self/fd/${handle.fd}`, key, options, signal);
-  } finally {
-    await handle.close();
-  }
+  return withFolderSource(folder, (source) => verifySource(source, key, options, signal));
 }
 
 /** The hashes of what is signed. Throws an UpdateRefusedError. */
@@ -89,15 +76,19 @@ function describe(octets: Uint8Array): UpdateDescription {
   }
 }
 
-async function verifyOpened(
-  folder: string,
+/**
+ * Checks a set which may be in hostile hands: names come from what is signed, every file is opened once and is a plain one, and no more
+ * is read of it than its signed size. Throws an UpdateRefusedError, or what reading throws.
+ */
+export async function verifySource(
+  source: SetSource,
   key: KeyObject,
   { judge, copyTo }: VerifySetOptions,
   signal: AbortSignal,
 ): Promise<VerifiedSet> {
   const copyOf = (name: string) => (copyTo === undefined ? undefined : join(copyTo, name));
   const readSmall = (name: keyof typeof SMALL_LIMIT_BYTES) =>
-    withFile(folder, name, async (file, sizeBytes) => {
+    source.withFile(name, async (file, sizeBytes) => {
       if (sizeBytes > SMALL_LIMIT_BYTES[name])
         throw new UpdateRefusedError(
           "wrongSize",
@@ -116,7 +107,7 @@ async function verifyOpened(
   const octets = await readSmall(DESCRIPTION_FILE);
   const description = verifyDescription(octets, hashes);
   await judge?.(description);
-  if (copyTo === undefined) await refuseOthers(folder, [...hashes.keys(), SUMS_FILE, SIGNATURE_FILE]);
+  if (copyTo === undefined) await refuseOthers(source, [...hashes.keys(), SUMS_FILE, SIGNATURE_FILE]);
   for (const [name, content] of [
     [SUMS_FILE, sums],
     [SIGNATURE_FILE, signature ?? Buffer.alloc(0)],
@@ -124,7 +115,7 @@ async function verifyOpened(
   ] as const)
     await copyWhole(content, copyOf(name));
   for (const { name, sizeBytes } of contentFilesOf(description)) {
-    const hash = await withFile(folder, name, (file, foundBytes) => {
+    const hash = await source.withFile(name, (file, foundBytes) => {
       if (foundBytes !== sizeBytes) throw wrongSize(name, sizeBytes, foundBytes);
       return hashFile(file, { name, sizeBytes }, copyOf(name), signal);
     });
@@ -138,8 +129,8 @@ function wrongSize(name: string, sizeBytes: number, foundBytes: number): UpdateR
   return new UpdateRefusedError("wrongSize", `${name} is ${how}: ${foundBytes} octets, ${sizeBytes} were signed`);
 }
 
-async function refuseOthers(folder: string, names: readonly string[]): Promise<void> {
-  const other = (await readdir(folder)).find((name) => !names.includes(name));
+async function refuseOthers(source: SetSource, names: readonly string[]): Promise<void> {
+  const other = (await source.names()).find((name) => !names.includes(name));
   if (other !== undefined)
     throw new UpdateRefusedError(
       "unexpectedFile",
@@ -147,34 +138,9 @@ async function refuseOthers(folder: string, names: readonly string[]): Promise<v
     );
 }
 
-/** Opens a plain file of `folder`: no link is followed, and neither a FIFO nor a device waits. */
-async function withFile<T>(
-  folder: string,
-  name: string,
-  body: (file: FileHandle, sizeBytes: number) => Promise<T>,
-): Promise<T> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
-  const file = await open(join(folder, name), flags).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") throw new UpdateRefusedError("missingFile", `there is no ${name}`, { cause });
-    if (cause.code === "ELOOP" || cause.code === "ENXIO" || cause.code === "ENODEV") throw notAFile(name, cause);
-    throw cause;
-  });
-  try {
-    const status = await file.stat();
-    if (!status.isFile()) throw notAFile(name);
-    return await body(file, status.size);
-  } finally {
-    await file.close();
-  }
-}
-
-function notAFile(name: string, cause?: Error): UpdateRefusedError {
-  return new UpdateRefusedError("notAFile", `${name} is a link, a folder or a device, not a file`, { cause });
-}
-
 /** SHA-256 of the first `sizeBytes` octets; each is read once, hashed, and written where a copy is wanted. */
 async function hashFile(
-  file: FileHandle,
+  file: SourceFile,
   { name, sizeBytes }: { readonly name: string; readonly sizeBytes: number },
   copyPath: string | undefined,
   signal: AbortSignal,

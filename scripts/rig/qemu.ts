@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { Qmp } from "./qmp.ts";
@@ -58,6 +59,8 @@ export interface SensorVm {
   /** Takes the uplink's cable out, or puts it back. */
   setUplink(up: boolean): Promise<void>;
   setSpan(port: number, up: boolean): Promise<void>;
+  /** Puts a USB stick in, whose content is a raw file; nothing is written to it. The function takes it out. */
+  plugStick(path: string): Promise<() => Promise<void>>;
   /** Presses the power button and waits until the machine is off. */
   powerDown(timeoutMs: number): Promise<void>;
   /** Cuts the power. */
@@ -137,6 +140,7 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
       screenshot: async (path) => void (await qmp.command("screendump", { filename: path, format: "png" })),
       setUplink: (up) => setLink("uplink", up),
       setSpan: (port, up) => setLink(`span${port}`, up),
+      plugStick: (path) => plugStick(qmp, path),
       powerDown: async (timeoutMs) => {
         await qmp.command("system_powerdown");
         let timer: NodeJS.Timeout | undefined;
@@ -157,6 +161,16 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
     await ended.catch(() => {});
     throw error;
   }
+}
+
+async function plugStick(qmp: Qmp, filename: string): Promise<() => Promise<void>> {
+  const id = `stick${randomUUID().slice(0, 8)}`;
+  await qmp.command("blockdev-add", {
+    ...{ "node-name": id, driver: "raw", "read-only": true },
+    file: { driver: "file", filename, "read-only": true },
+  });
+  await qmp.command("device_add", { driver: "usb-storage", id: `${id}-port`, drive: id, bus: "usb.0" });
+  return async () => void (await qmp.command("device_del", { id: `${id}-port` }));
 }
 
 /** The firmware's variables of the last start in this folder. */
@@ -205,7 +219,7 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
       `if=pflash,format=raw,readonly=on,file=${options.secureBoot === true ? SECURE_BOOT_FIRMWARE : FIRMWARE}`,
     ],
     ...["-drive", `if=pflash,format=raw,file=${escapeComma(variablesFile(folder))}`],
-    ...["-device", "virtio-rng-pci,addr=0x11"],
+    ...["-device", "virtio-rng-pci,addr=0x11", "-device", "qemu-xhci,id=usb,addr=0x12"],
     ...[
       "-drive",
       `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash, createPrivateKey, sign } from "node:crypto";
-import { cp, mkdir, mkdtemp, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { contentFilesOf, renderSums, type UpdateDescription } from "../../core/contract/update-set.ts";
 import { nodeExec } from "../../core/node/exec.ts";
-import { decodeGpt, GPT_BYTES } from "../../image/flash/gpt.ts";
 import { renderCommandLine } from "../../image/plan.ts";
 import { findProfile } from "../../image/profile.ts";
 import type { Stage } from "../../provider/base/stage.ts";
@@ -15,10 +14,12 @@ import type { SensorView } from "../../provider/base/status.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
+import { findPartition } from "../support/disk.ts";
+import { makeStick } from "../support/stick.ts";
 
 /**
- * A box and its base: a version published there is installed, tried and kept; one that starts but can't capture gives way by itself, and is
- * refused from then on. The versions are made from the tree of the image that `make image` built. The steps follow one another.
+ * A box and its base: versions that come over the tunnel and from a stick are installed and tried; a good one stays, whatever base does
+ * meanwhile; one that starts but can't capture gives way by itself, and is refused from then on. The versions are made from the tree of the image that `make image` built. The steps follow one another.
  * Must run in a private network (scripts/private-network.sh).
  */
 const PROJECT = join(import.meta.dirname, "../..");
@@ -39,6 +40,7 @@ const BOOT_TIMEOUT_MS = 300_000;
 const UPDATE_TIMEOUT_MS = 900_000;
 const TOOL_TIMEOUT_MS = 300_000;
 const POLL_MS = 1000;
+const STICK_MIB = 300;
 const SETTINGS = {
   link: { heartbeatMs: 2000 },
   update: { askMs: 5000, rateBytesPerSecond: 256 * 1024 * 1024 },
@@ -59,6 +61,7 @@ let rig: Rig;
 let base: BaseProcess;
 let sensor: RunningSensor;
 let firstVersion: string;
+let blindStick: string;
 let failed = false;
 
 function step(name: string, body: () => Promise<void>): void {
@@ -118,6 +121,21 @@ async function makeVersion(version: string, alter: (tree: string) => Promise<voi
     "--os-release=@/work/system/usr/lib/os-release",
     "--output=/work/cepa.efi",
   );
+  await nodeExec(
+    "sh",
+    [
+      IN_TOOLS,
+      TOOLS,
+      work,
+      "sbsign",
+      "--key=/keys/db.key",
+      "--cert=/keys/db.crt",
+      "--output=/work/cepa.efi",
+      "/work/cepa.efi",
+    ],
+    AbortSignal.timeout(TOOL_TIMEOUT_MS),
+    { env: { CEPA_KEYS: KEYS } },
+  );
   const sources = ["cepa.efi", "root.erofs", "root.verity"].map((name) => join(work, name));
   const [efiBytes = 0, rootBytes = 0, verityBytes = 0] = await Promise.all(
     sources.map(async (path) => (await stat(path)).size),
@@ -159,18 +177,50 @@ async function feed(): Promise<void> {
 
 /** Kernels on the disk's ESP. */
 async function kernels(): Promise<readonly string[]> {
-  const disk = await open(rig.disk, "r");
-  const table = Buffer.alloc(GPT_BYTES);
-  await disk.read(table, 0, GPT_BYTES, 0).finally(() => disk.close());
-  const partitions = decodeGpt(table);
-  assert.ok(partitions.ok);
-  const esp = partitions.value.find(({ label }) => label === "esp");
-  const listed = await inTools(folder, "mdir", "-b", "-i", `/work/disk.raw@@${esp?.offsetBytes}`, "::/EFI/Linux");
-  return listed
+  const { offsetBytes } = await findPartition(rig.disk, /^esp$/);
+  const listing = ["-b", "-i", `${rig.disk}@@${offsetBytes}`, "::/EFI/Linux"];
+  const { stdout } = await nodeExec("mdir", listing, AbortSignal.timeout(TOOL_TIMEOUT_MS));
+  return stdout
     .trim()
     .split("\n")
     .map((path) => path.replace("::/EFI/Linux/", ""))
     .sort();
+}
+
+/** What the console says at each start: the versions that ran, in order. */
+async function startedVersions(): Promise<readonly string[]> {
+  return [...(await sensor.vm.readConsole()).matchAll(/^cepa: Cepa sensor .*, image (\S+)\r?$/gm)].map(
+    ([, version]) => version ?? "",
+  );
+}
+
+async function waitForStart(version: string): Promise<void> {
+  const deadlineMs = performance.now() + UPDATE_TIMEOUT_MS;
+  while ((await startedVersions()).at(-1) !== version) {
+    if (performance.now() > deadlineMs)
+      throw new Error(`${version} does not start; there were ${await startedVersions()}`);
+    await delay(POLL_MS, undefined, { signal });
+  }
+}
+
+async function startBase(): Promise<void> {
+  base = rig.startBase(signal);
+  await base.waitForStage(({ stage }: Stage) => stage === "listening", "listening", BOOT_TIMEOUT_MS, signal);
+}
+
+/** Base is told of it, as of when it started last. */
+async function waitForEvent(words: string): Promise<void> {
+  const isIt = (stage: Stage) => stage.stage === "event" && stage.event === words;
+  await base.waitForStage(isIt, words, UPDATE_TIMEOUT_MS, signal);
+}
+
+/** A stick with the set of a version. */
+async function makeVersionStick(version: string): Promise<string> {
+  const named = join(folder, version, `cepa-qemu-${version}.update`);
+  await rename(join(folder, version, "set"), named);
+  const stick = join(folder, `${version}.stick`);
+  await makeStick(stick, STICK_MIB, [named]);
+  return stick;
 }
 
 const isCapturing = ({ health }: SensorView) => health?.capture?.state === "capturing" && health.capture.frames > 0;
@@ -182,46 +232,68 @@ step("a flashed box captures", async () => {
     signal,
   );
   await rig.provider.cepa(["update", "key", join(KEYS, "update.pub")], signal);
-  base = rig.startBase(signal);
-  await base.waitForStage(({ stage }: Stage) => stage === "listening", "listening", BOOT_TIMEOUT_MS, signal);
+  await startBase();
   sensor = await rig.boot(signal);
   feed().catch(() => {});
   const view = await waitForView("it captures", BOOT_TIMEOUT_MS, isCapturing);
   assert.equal(view.health?.imageVersion, firstVersion);
 });
 
-step("a version that is published there is installed, tried, and stays", async () => {
-  await rig.provider.cepa(["update", "publish", await makeVersion(GOOD_VERSION)], signal);
+step(
+  "a version that is published there is installed; base is down for its trial: the one before comes back",
+  async () => {
+    await rig.provider.cepa(["update", "publish", await makeVersion(GOOD_VERSION)], signal);
+    await waitForEvent(`update ${GOOD_VERSION} is on the box, checked`);
+    await base.stop();
+    await waitForStart(GOOD_VERSION);
+    await waitForStart(firstVersion);
+    assert.deepEqual(await startedVersions(), [firstVersion, GOOD_VERSION, firstVersion]);
+  },
+);
+
+step("once base is back the new version is not condemned: from a stick it is installed, tried, and stays", async () => {
+  await rig.provider.cepa(["update", "stop", GOOD_VERSION], signal);
+  await startBase();
+  const back = await waitForView(
+    `${firstVersion} captures`,
+    UPDATE_TIMEOUT_MS,
+    (seen) => seen.health?.imageVersion === firstVersion && isCapturing(seen),
+  );
+  assert.deepEqual(back.health?.failedVersions, []);
+  const takeOut = await sensor.vm.plugStick(await makeVersionStick(GOOD_VERSION));
   const view = await waitForView(
     `${GOOD_VERSION} captures`,
     UPDATE_TIMEOUT_MS,
     (seen) => seen.health?.imageVersion === GOOD_VERSION && isCapturing(seen),
   );
   assert.deepEqual(view.health?.failedVersions, []);
+  await takeOut();
 });
 
-step("a version that starts but can't capture gives way by itself, and is refused from then on", async () => {
-  const set = await makeVersion(BLIND_VERSION, async (tree) => {
+step("a version that starts but can't capture gives way by itself", async () => {
+  await makeVersion(BLIND_VERSION, async (tree) => {
     const unit = join(tree, "usr/lib/systemd/system/cepa-capture.service");
     const text = await readFile(unit, "utf8");
     assert.match(text, /^ExecStart=\S+ run capture$/m);
     await writeFile(unit, text.replace(/^(ExecStart=\S+) run capture$/m, "$1 run blind"));
   });
-  await rig.provider.cepa(["update", "publish", set], signal);
+  blindStick = await makeVersionStick(BLIND_VERSION);
+  const takeOut = await sensor.vm.plugStick(blindStick);
   await waitForView("it runs", UPDATE_TIMEOUT_MS, ({ health }) => health?.imageVersion === BLIND_VERSION);
+  await takeOut();
   const view = await waitForView(
     `${GOOD_VERSION} is back, and captures`,
     UPDATE_TIMEOUT_MS,
     (seen) => seen.health?.imageVersion === GOOD_VERSION && isCapturing(seen),
   );
   assert.deepEqual(view.health?.failedVersions, [{ version: BLIND_VERSION, why: "capture does not answer" }]);
-  const backAtMs = Date.now();
-  const later = await waitForView(
-    "base is asked again",
-    UPDATE_TIMEOUT_MS,
-    ({ health }) => (health?.update?.answeredAtMs ?? 0) > backAtMs && health?.update?.state === "upToDate",
-  );
-  assert.equal(later.health?.imageVersion, GOOD_VERSION);
+});
+
+step("and is refused from then on", async () => {
+  await sensor.vm.plugStick(blindStick);
+  const refusal = `update stick refused (failedBefore): ${BLIND_VERSION} was tried here and failed: capture does not answer`;
+  await waitForEvent(refusal);
+  assert.equal((await rig.view(signal)).health?.imageVersion, GOOD_VERSION);
 });
 
 step("on the disk the good version is not counted any more, and the other has no try left", async () => {

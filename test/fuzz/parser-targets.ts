@@ -15,6 +15,7 @@ import {
 } from "../../appliance/phone-home/at-line.ts";
 import { NMEA_LIMIT_BYTES, NO_GPS, nextGpsState } from "../../appliance/phone-home/gps.ts";
 import { LineSplitter } from "../../appliance/phone-home/line-splitter.ts";
+import { decodeBootSector, decodeFolder, decodeNextCluster, FatError } from "../../appliance/stick/fat-layout.ts";
 import { COMMAND_BYTES, decodeCommand } from "../../core/contract/command.ts";
 import { decodeEmergency, decodeEmergencyText, EMERGENCY_BYTES } from "../../core/contract/emergency.ts";
 import { parseBaseMessage, parseSensorMessage } from "../../core/contract/link.ts";
@@ -38,6 +39,16 @@ function headed(magic: number, lengthBytes: number): Uint8Array {
   return bytes;
 }
 
+/** Of FAT32: sectors of 512 octets, clusters of 8 sectors; it may be taken for a folder as well. */
+function fatSector(): Uint8Array {
+  const sector = new Uint8Array(512);
+  sector.set([0, 2, 8, 32, 0, 2], 11);
+  sector.set([0, 0, 16, 0, 0, 4, 0, 0], 32);
+  sector.set([2, 0, 0, 0], 44);
+  sector.set([0x55, 0xaa], 510);
+  return sector;
+}
+
 /** A target whose inputs have nothing to do with each other. */
 function parser(name: string, seeds: () => readonly Uint8Array[], take: (input: Uint8Array) => void): Target {
   return { name, seeds, start: () => take };
@@ -51,6 +62,20 @@ export const parserTargets: readonly Target[] = [
       let state = NO_GPS;
       for (const line of new LineSplitter(NMEA_LIMIT_BYTES, "$").push(input))
         state = nextGpsState(state, line, { nowMs: 1.7e12, monotonicMs: 1, notBeforeMs: 0 });
+    },
+  ),
+  parser(
+    "fat",
+    () => [fatSector()],
+    (input) => {
+      try {
+        const layout = decodeBootSector(input);
+        decodeNextCluster(layout.rootCluster, layout);
+      } catch (error) {
+        if (!(error instanceof FatError)) throw error;
+      }
+      for (const { name } of decodeFolder(input))
+        if (name.length > 20 * 13) throw new Error(`a name of ${name.length} units`);
     },
   ),
   parser(

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { runInstallCommand } from "../../appliance/install-command.ts";
-import { loadFailedVersions, loadTrial, markFailed, saveTrial } from "../../appliance/update/trial-files.ts";
+import {
+  loadFailedVersions,
+  loadTrial,
+  markFailed,
+  saveTrial,
+  type Trial,
+} from "../../appliance/update/trial-files.ts";
 import type { SensorEvent } from "../../core/contract/role.ts";
 import { runRoleSocket } from "../../core/node/role-socket.ts";
 import { makeSet, updateKeys } from "../support/update-sets.ts";
@@ -54,7 +60,7 @@ for (const { name, key, reason } of [
     const state = await makeState(name);
     await makeSet(join(state, "update/ready/2.0"), key, { version: "2.0" });
     events.length = 0;
-    assert.equal(await install(state), 1);
+    assert.equal(await install(state), 3);
     assert.deepEqual(
       events.map((event) => event.name === "updateRefused" && [event.version, event.reason]),
       [["2.0", reason]],
@@ -69,7 +75,7 @@ test("what was left of an installation that was cut off is removed", async () =>
   await mkdir(join(state, "install/set"));
   await writeFile(join(state, "install/set/cepa_1.9.efi"), "half");
   await makeSet(join(state, "update/ready/2.0"), undefined, { version: "2.0" });
-  assert.equal(await install(state), 1);
+  assert.equal(await install(state), 3);
   assert.deepEqual(await readdir(join(state, "install/set")), []);
 });
 
@@ -84,10 +90,12 @@ test("nothing is ready", async () => {
   assert.equal(await install(await makeState("nothing")), 0);
 });
 
-const TRIAL = {
+const TRIAL: Trial = {
   version: "2.0",
+  state: "doubtful",
   before: { capturing: true, frames: false, storeOpen: true, vpn: false },
-  doubt: "",
+  doubt: "the VPN is not up",
+  doubts: 2,
   installedAtMs: 5,
 };
 
@@ -101,6 +109,7 @@ test("a trial is on disk as it was; what is no trial is none", async () => {
     "{}",
     JSON.stringify({ ...TRIAL, before: {} }),
     JSON.stringify({ ...TRIAL, version: "../x" }),
+    JSON.stringify({ ...TRIAL, state: "any" }),
   ]) {
     await writeFile(join(state, "install/trial.json"), text);
     assert.equal(await loadTrial(state), undefined, text);

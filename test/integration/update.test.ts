@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { runImportCommand } from "../../appliance/import-command.ts";
 import { type BaseFiles, baseFiles } from "../../appliance/update/base-files.ts";
 import { updateFolder } from "../../appliance/update/update-folder.ts";
 import { verifyForBox } from "../../appliance/update/verify-set.ts";
-import { roleSocketPath } from "../../core/contract/role.ts";
 import type { RefusalReason } from "../../core/contract/update-refusal.ts";
-import { askRole } from "../../core/node/role-socket.ts";
 import { setFolder } from "../../provider/updates/publish.ts";
 import { until } from "../support/base-network.ts";
+import { makeStick } from "../support/stick.ts";
 import { UpdateBase } from "../support/update-base.ts";
 import { type MadeSet, makeSet, updateKeys } from "../support/update-sets.ts";
 
@@ -70,13 +70,19 @@ async function assertReady(state: string, set: MadeSet): Promise<void> {
   assert.deepEqual(verified.description, set.description);
 }
 
+/** Waits until base was told of the refusal by an event. */
+async function assertTold(version: string, reason: RefusalReason, message: RegExp): Promise<void> {
+  const event = await until(
+    async () =>
+      base.events().find((one) => one.name === "updateRefused" && one.version === version && one.reason === reason),
+    `base is told of ${version}: ${reason}`,
+  );
+  assert.match(event.name === "updateRefused" ? event.message : "", message);
+}
+
 /** Waits until base was told of the refusal, as an event and with a heartbeat, and shows it. */
 async function assertRefused(version: string, reason: RefusalReason, message: RegExp): Promise<void> {
-  const event = await until(
-    async () => base.events().find((one) => one.name === "updateRefused" && one.version === version),
-    `base is told of ${version}`,
-  );
-  assert.equal(event.name === "updateRefused" && event.reason, reason, JSON.stringify(event));
+  await assertTold(version, reason, message);
   const refusal = await until(async () => {
     const seen = base.view().health?.update?.refusal;
     return seen?.version === version ? seen : undefined;
@@ -445,35 +451,39 @@ test("an image without a key takes nothing, and says so", async () => {
   );
 });
 
-test("a stick's folder goes the same way: good, tampered, and one that is a trap", async () => {
+/** Puts a stick in. */
+const putIn = (state: string, runFolder: string, stick: string) =>
+  runImportCommand(["--state", state, "--run", runFolder, "--key", image.keyPath, stick], signal, image);
+
+test("a USB stick goes the same way, and base is told: good, tampered, and what is no stick of ours", async () => {
   const set = await makeNext();
   const { version } = set.description;
+  const named = join(folder, `cepa-qemu-${version}.update`);
+  await cp(set.folder, named, { recursive: true });
+  const older = join(folder, "cepa-qemu-1.9.9.update");
+  await mkdir(older);
+  await cp(join(set.folder, "SHA256SUMS"), join(older, "SHA256SUMS"));
+  const stick = join(folder, "stick");
+  await makeStick(stick, 64, [older, named], 1);
   await onBox(
     {},
     async () => {},
     async (state, runFolder) => {
-      const ask = (path: string) =>
-        askRole(roleSocketPath("update", runFolder), { type: "importUpdate", folder: path }, signal);
-      const socket = roleSocketPath("update", runFolder);
-      await until(
-        () =>
-          askRole(socket, { type: "status" }, signal).then(
-            () => true as const,
-            () => undefined,
-          ),
-        "role",
-      );
-      const trap = join(folder, "trap");
-      await cp(set.folder, trap, { recursive: true });
-      await rm(join(trap, set.names[1]));
-      await symlink(join(state, "identity/sensor.key"), join(trap, set.names[1]));
-      assert.deepEqual(await ask(trap), {
-        type: "error",
-        message: `${set.names[1]} is a link, a folder or a device, not a file`,
-      });
-      await assertRefused("imported set", "notAFile", /is a link/);
-      assert.deepEqual(await readdir(join(state, "update/incoming")), []);
-      assert.deepEqual(await ask(set.folder), { type: "ok" });
+      const content = await readFile(stick);
+      const at = content.indexOf(await readFile(join(set.folder, set.names[1]))) + 1_000_000;
+      content.writeUInt8(content.readUInt8(at) ^ 1, at);
+      const tampered = join(folder, "tampered-stick");
+      await writeFile(tampered, content);
+      assert.equal(await putIn(state, runFolder, tampered), 3);
+      await assertTold("stick", "wrongHash", /^cepa_\S+\.root is not what was signed$/);
+      const empty = join(folder, "empty-stick");
+      await makeStick(empty, 64, [], 1);
+      assert.equal(await putIn(state, runFolder, empty), 3);
+      await assertTold("stick", "missingFile", /^the stick has no folder cepa-qemu-VERSION\.update$/);
+      assert.equal(await putIn(state, runFolder, join(set.folder, set.names[1])), 3);
+      await assertTold("stick", "unreadable", /^the stick can't be read: it has no file system, or is cut off$/);
+      assert.deepEqual(await readdir(join(state, "update/stick")), []);
+      assert.equal(await putIn(state, runFolder, stick), 0);
       await assertReady(state, set);
       await until(
         async () => base.events().find((one) => one.name === "updateReady" && one.version === version),

@@ -18,6 +18,7 @@ const NEW: StatusView = {
   vault: null,
   capture: null,
   phoneHome: null,
+  update: null,
 };
 const WAITING: StatusView = {
   ...NEW,
@@ -92,6 +93,16 @@ const RUNNING: StatusView = {
     sent: 1,
     lastEmergencyAtMs: null,
   },
+  update: {
+    role: "update",
+    state: "downloading",
+    detail: "downloading 0.2.0",
+    version: "0.2.0",
+    receivedBytes: 12_345_678,
+    sizeBytes: 96_400_000,
+    answeredAtMs: AT_MS,
+    refusal: null,
+  },
 };
 
 test("renderStatus: a box that has just started", () => {
@@ -108,6 +119,7 @@ test("renderStatus: a box that has just started", () => {
 ! capture  waits for the store
 ! GPS      its role does not run yet
 ! modem    its role does not run yet
+  update   not asked for yet
 `,
   );
 });
@@ -126,8 +138,17 @@ test("renderStatus: a box that runs", () => {
   capture  on enp0s3, enp0s4 (no carrier); 1,234,567 frames, 3 dropped, 500 sessions, 60 of them encrypted, 4 active
   GPS      fix; 51.47788 -0.00147, 1 s ago
   modem    ready; signal 21/31, 0 emergency messages waiting, 1 sent
+  update   downloading 0.2.0; 12 of 96 MB
 `,
   );
+});
+
+test("renderStatus: an update that is refused says why", () => {
+  const { update } = RUNNING;
+  assert.ok(update);
+  const detail = "0.2.0: SHA256SUMS is not signed with the key that this image trusts";
+  const text = renderStatus({ ...RUNNING, update: { ...update, state: "refused", detail } });
+  assert.match(text, new RegExp(`^! update   ${detail}$`, "m"));
 });
 
 for (const { state, detail, key, store } of [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseCountedVersion } from "../../../../appliance/update/boot-count.ts";
+import { parseCountedKernel } from "../../../../appliance/update/boot-count.ts";
 import { runTrial, type TrialPorts } from "../../../../appliance/update/trial.ts";
 import type { Trial } from "../../../../appliance/update/trial-files.ts";
 import type { FailedVersion } from "../../../../core/contract/health.ts";
@@ -40,7 +40,9 @@ interface Given {
 async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true }: Given) {
   let nowMs = 0;
   let saved: Trial | undefined =
-    trial === undefined ? undefined : { version: "2.0", before: BEFORE, doubt: "", installedAtMs: 0, ...trial };
+    trial === undefined
+      ? undefined
+      : { version: "2.0", state: "installed", before: BEFORE, doubt: "", doubts: 0, installedAtMs: 0, ...trial };
   const failed: FailedVersion[] = [];
   const ports: TrialPorts = {
     clock: {
@@ -87,17 +89,43 @@ test("base is down: the version gives way, and is not marked", async () => {
   assert.equal(result.saved?.doubt, "the VPN is not up: so it is");
 });
 
-test("the version before reaches base at once: then it was the new one", async () => {
-  const trial = { doubt: "the VPN is not up: so it is" };
-  const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: (sinceMs) => sinceMs >= 60_000 });
-  const failed = [{ version: "2.0", why: "the VPN is not up: so it is; it came up with 1.0" }];
-  assert.deepEqual(result, { verdict: "good", saved: undefined, failed, tookMs: 60_000 });
+const IN_DOUBT = { state: "doubtful", doubt: "the VPN is not up: so it is" } as const;
+
+test("the version before reaches base soon: base may have come back just then, so the new one gets another trial", async () => {
+  const vpnUp = (sinceMs: number) => sinceMs >= 60_000;
+  const result = await run({ version: "1.0", isCounted: false, trial: IN_DOUBT, vpnUp });
+  assert.deepEqual([result.verdict, result.failed, result.tookMs], ["good", [], 60_000]);
+  assert.deepEqual([result.saved?.state, result.saved?.doubts], ["settled", 1]);
+});
+
+test("the third time in a row it was the new version", async () => {
+  const trial = { ...IN_DOUBT, doubts: 2 };
+  const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: () => true });
+  const failed = [{ version: "2.0", why: "the VPN is not up: so it is; it came up with 1.0, 3 times" }];
+  assert.deepEqual(result, { verdict: "good", saved: undefined, failed, tookMs: 0 });
+});
+
+test("what is settled is not looked at again", async () => {
+  const trial = { state: "settled", doubts: 2 } as const;
+  const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: () => true });
+  assert.deepEqual([result.failed, result.saved?.doubts, result.tookMs], [[], 2, 0]);
+});
+
+test("an installation that was cut off condemns nothing", async () => {
+  const result = await run({ version: "1.0", isCounted: false, trial: { state: "installing" }, vpnUp: () => true });
+  assert.deepEqual([result.failed, result.saved?.state], [[], "settled"]);
+});
+
+test("one that was cut off when its kernel was there already is tried, with what was before", async () => {
+  const trial = { state: "installing", doubts: 1 } as const;
+  const result = await run({ version: "2.0", isCounted: true, trial, vpnUp: () => false });
+  assert.deepEqual([result.verdict, result.saved?.state, result.saved?.doubts], ["doubtful", "doubtful", 1]);
 });
 
 test("the version before does not reach base either: the new one is not condemned", async () => {
-  const trial = { doubt: "the VPN is not up: so it is" };
-  const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: () => false });
-  assert.deepEqual(result, { verdict: "good", saved: undefined, failed: [], tookMs: 600_000 });
+  const result = await run({ version: "1.0", isCounted: false, trial: IN_DOUBT, vpnUp: () => false });
+  assert.deepEqual([result.failed, result.tookMs], [[], 600_000]);
+  assert.deepEqual([result.saved?.state, result.saved?.doubts], ["settled", 0]);
 });
 
 test("a version that never said anything, its tries used up, is marked by the one before", async () => {
@@ -119,16 +147,17 @@ test("a version that was found good, with its note still there", async () => {
 /** A file of efivarfs. */
 const variable = (text: string) => Buffer.concat([Buffer.of(6, 0, 0, 0), Buffer.from(`${text}\0`, "utf16le")]);
 
-for (const [path, version] of [
-  ["\\EFI\\Linux\\cepa_0.2.0+2-1.efi", "0.2.0"],
-  ["\\EFI\\Linux\\cepa_1.4.0~rc2+3.efi", "1.4.0~rc2"],
+for (const [path, kernel] of [
+  ["\\EFI\\Linux\\cepa_0.2.0+2-1.efi", { file: "cepa_0.2.0+2-1.efi", version: "0.2.0" }],
+  ["\\EFI\\Linux\\cepa_1.4.0~rc2+3.efi", { file: "cepa_1.4.0~rc2+3.efi", version: "1.4.0~rc2" }],
   ["\\EFI\\Linux\\cepa_0.2.0.efi", undefined],
   ["\\EFI\\Linux\\other_1+1.efi", undefined],
+  ["\\cepa_1+1.efi", undefined],
   ["", undefined],
 ] as const)
-  test(`boots are counted: ${path}`, () => assert.equal(parseCountedVersion(variable(path)), version));
+  test(`boots are counted: ${path}`, () => assert.deepEqual(parseCountedKernel(variable(path)), kernel));
 
 test("boots are counted: a variable that is cut off, or too long", () => {
-  assert.equal(parseCountedVersion(Buffer.of(6, 0)), undefined);
-  assert.equal(parseCountedVersion(variable(`\\cepa_${"1".repeat(65)}+1.efi`)), undefined);
+  assert.equal(parseCountedKernel(Buffer.of(6, 0)), undefined);
+  assert.equal(parseCountedKernel(variable(`\\EFI\\Linux\\cepa_${"1".repeat(65)}+1.efi`)), undefined);
 });
