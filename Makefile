@@ -57,6 +57,9 @@ bench-live: sensor ## loss beside tcpdump -w at rising rates, into docs (LIVE_AR
 long-flood: sensor ## floods of millions of packets, what they take, into docs (FLOOD_ARGS, --help)
 	@node scripts/flood.ts --docs docs $(FLOOD_ARGS)
 
+long-power-cuts: image ## an update with the power cut at 20 moments, into docs
+	@CEPA_POWER_CUTS=20 CEPA_POWER_CUTS_PAGE=$(CURDIR)/docs/POWER-CUTS.md bash scripts/private-network.sh node --test --test-reporter=spec test/e2e/update.test.ts
+
 fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
 
@@ -75,4 +78,4 @@ reproduce: sensor cepa ## two builds of the image in different surroundings, com
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood fuzz classifier long-randomness bench-image reproduce clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood long-power-cuts fuzz classifier long-randomness bench-image reproduce clean

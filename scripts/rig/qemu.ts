@@ -14,6 +14,8 @@ export interface SensorVmOptions {
   /** For sockets, logs and the firmware's variables; made when it is not there. Short: a socket's path has 107 octets. */
   readonly folder: string;
   readonly discardWrites?: boolean;
+  /** A file that is there: gets the order of all writes and flushes (QEMU's blklogwrites). */
+  readonly writeLog?: string;
   /** Firmware that checks signatures once it has keys. By default one that doesn't. */
   readonly secureBoot?: boolean;
   /** The firmware's variables are those of the last start in this folder: keys that were enrolled stay. */
@@ -196,7 +198,7 @@ function spanNumbers(options: SensorVmOptions): readonly number[] {
 
 /** For QEMU 7.2 (Debian 12) and later. The uplink has the lowest PCI address, the disk a high one. */
 function qemuArguments(options: SensorVmOptions): readonly string[] {
-  const { folder, disk } = options;
+  const { folder } = options;
   return [
     ...[
       "-accel",
@@ -220,11 +222,7 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ],
     ...["-drive", `if=pflash,format=raw,file=${escapeComma(variablesFile(folder))}`],
     ...["-device", "virtio-rng-pci,addr=0x11", "-device", "qemu-xhci,id=usb,addr=0x12"],
-    ...[
-      "-drive",
-      `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +
-        (options.discardWrites === true ? ",snapshot=on" : ""),
-    ],
+    ...diskArguments(options),
     ...["-device", "virtio-blk-pci,drive=disk,addr=0x10,bootindex=0"],
     ...[
       "-netdev",
@@ -245,6 +243,20 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ...serialArguments("modem", 3, 7, options.modem),
     ...["-qmp", `unix:${escapeComma(qmpPath(folder))},server=on,wait=off`],
     ...(options.more ?? []),
+  ];
+}
+
+function diskArguments({ disk, discardWrites, writeLog }: SensorVmOptions): readonly string[] {
+  if (writeLog === undefined)
+    return [
+      "-drive",
+      `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +
+        (discardWrites === true ? ",snapshot=on" : ""),
+    ];
+  return [
+    ...["-blockdev", `driver=file,node-name=disk-file,filename=${escapeComma(disk)},discard=unmap`],
+    ...["-blockdev", `driver=file,node-name=disk-log,filename=${escapeComma(writeLog)}`],
+    ...["-blockdev", "driver=blklogwrites,node-name=disk,file=disk-file,log=disk-log,log-sector-size=512"],
   ];
 }
 

@@ -9,20 +9,24 @@ export interface PartitionPlace {
   readonly sizeBytes: number;
 }
 
-/** The first partition of a disk whose label fits. */
-export async function findPartition(disk: string, label: RegExp): Promise<PartitionPlace> {
+export async function partitionsOf(disk: string): Promise<readonly PartitionPlace[]> {
   const file = await open(disk, "r");
   try {
     const table = Buffer.alloc(GPT_BYTES);
     await file.read(table, 0, GPT_BYTES, 0);
     const partitions = decodeGpt(table);
     assert.ok(partitions.ok);
-    const found = partitions.value.find((partition) => label.test(partition.label));
-    assert.ok(found, `the disk has a partition ${label}`);
-    return found;
+    return partitions.value;
   } finally {
     await file.close();
   }
+}
+
+/** The first partition of a disk whose label fits. */
+export async function findPartition(disk: string, label: RegExp): Promise<PartitionPlace> {
+  const found = (await partitionsOf(disk)).find((partition) => label.test(partition.label));
+  assert.ok(found, `the disk has a partition ${label}`);
+  return found;
 }
 
 /** Where on `disk` the root file system of slot A has the first octets of a file, by erofs-utils' dump.erofs. */

@@ -1,0 +1,48 @@
+import type { BlockLog } from "./block-log.ts";
+import type { PartitionPlace } from "./disk.ts";
+
+/** A moment at which the power goes. */
+export interface PowerCut {
+  /** Requests that were done by then. */
+  readonly requests: number;
+  /** Where the last one went. */
+  readonly place: string;
+}
+
+/** Primary partition table, and the least of its copy at the end of the disk. */
+const TABLE_BYTES = 1024 * 1024;
+
+/**
+ * `count` moments within requests that lie in the log from `fromBytes` to `toBytes`: every other one among those that change the partition
+ * table or the ESP, evenly, as these decide what boots; the others evenly over all.
+ */
+export function choosePowerCuts(
+  { entries }: BlockLog,
+  { fromBytes, toBytes }: { readonly fromBytes: number; readonly toBytes: number },
+  partitions: readonly PartitionPlace[],
+  count: number,
+): readonly PowerCut[] {
+  const placeOf = (offsetBytes: number) =>
+    partitions.find((one) => offsetBytes >= one.offsetBytes && offsetBytes < one.offsetBytes + one.sizeBytes)?.label ??
+    "partition table";
+  const all = entries
+    .map(({ offsetBytes, sizeBytes, endsAt, isDiscard }, index) => ({
+      ...{ requests: index + 1, offsetBytes, endsAt, isWrite: sizeBytes > 0 && !isDiscard },
+      place: placeOf(offsetBytes),
+    }))
+    .filter(({ endsAt, isWrite }) => isWrite && endsAt > fromBytes && endsAt <= toBytes);
+  const critical = all.filter(
+    ({ place, offsetBytes }) => place === "esp" || place === "partition table" || offsetBytes < TABLE_BYTES,
+  );
+  const criticalCount = Math.min(Math.ceil(count / 2), critical.length);
+  const chosen = [...evenly(critical, criticalCount), ...evenly(all, count - criticalCount)];
+  return chosen.sort((a, b) => a.requests - b.requests).map(({ requests, place }) => ({ requests, place }));
+}
+
+/** From the first to the last; of one the middle. */
+function evenly<T>(items: readonly T[], count: number): readonly T[] {
+  return Array.from({ length: count }, (_, at) => {
+    const share = count === 1 ? 0.5 : at / (count - 1);
+    return items[Math.round(share * (items.length - 1))];
+  }).filter((item) => item !== undefined);
+}
