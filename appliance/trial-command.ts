@@ -7,9 +7,9 @@ import { loadConfig } from "./config.ts";
 import { parseImageVersion } from "./health/plain.ts";
 import { loadIdentity } from "./identity-files.ts";
 import { askStatus } from "./roles/ask.ts";
-import { BOOT_COUNT_VARIABLE, parseCountedKernel } from "./update/boot-count.ts";
+import { BOOT_COUNT_VARIABLE, type CountedKernel, parseCountedKernel } from "./update/boot-count.ts";
 import { runTrial, type TrialPorts } from "./update/trial.ts";
-import { loadTrial, markFailed, removeTrial, saveTrial } from "./update/trial-files.ts";
+import { loadFailedVersions, loadTrial, markFailed, removeTrial, saveTrial } from "./update/trial-files.ts";
 import { parseVerityState, type TrialObservation } from "./update/trial-verdict.ts";
 
 const USAGE = `cepa-sensor trial [--state FOLDER] [--run FOLDER]
@@ -53,18 +53,31 @@ export async function runTrialCommand(args: readonly string[], signal: AbortSign
     loadTrial: () => loadTrial(state),
     saveTrial: (trial) => saveTrial(state, trial),
     removeTrial: () => removeTrial(state),
+    loadFailed: () => loadFailedVersions(state),
     markFailed: (failed) => markFailed(state, failed),
   };
   // vault is root as well: the last good configuration that it keeps is read here, and written as it would be
   const { trial: limits } = await loadConfig(state, await loadIdentity(state), log, "vault");
   const verdict = await runTrial({ version, isCounted: counted !== undefined }, limits, ports, signal);
   if (verdict === "good") return 0;
-  // A version in doubt goes whole: what stays of it would count as installed, and it could not be installed again.
-  if (verdict === "doubtful" && counted !== undefined)
-    await nodeExec(WITH_ESP, ["rm", "-f", `/efi/EFI/Linux/${counted.file}`], signal);
-  else await nodeExec(WITH_ESP, [BLESS_BOOT, "--path=/efi", "bad"], signal);
+  try {
+    await giveWay(verdict, counted, signal);
+  } catch (error) {
+    // It starts again until its tries are used up; what is marked as failed has no other trial.
+    log("error", "the boot loader is not told", { why: (error as Error).message });
+  }
   await nodeExec("systemctl", ["--no-block", "reboot"], signal);
   return 1;
+}
+
+/** The boot loader starts the version before. */
+async function giveWay(verdict: "bad" | "doubtful", counted: CountedKernel | undefined, signal: AbortSignal) {
+  // A version in doubt goes whole: what stays of it would count as installed, and it could not be installed again.
+  const program =
+    verdict === "doubtful" && counted !== undefined
+      ? ["rm", "-f", `/efi/EFI/Linux/${counted.file}`]
+      : [BLESS_BOOT, "--path=/efi", "bad"];
+  await nodeExec(WITH_ESP, program, signal);
 }
 
 async function observe(runFolder: string, signal: AbortSignal): Promise<Omit<TrialObservation, "atMs">> {

@@ -16,6 +16,7 @@ export interface TrialPorts {
   readonly loadTrial: () => Promise<Trial | undefined>;
   readonly saveTrial: (trial: Trial) => Promise<void>;
   readonly removeTrial: () => Promise<void>;
+  readonly loadFailed: () => Promise<readonly FailedVersion[]>;
   readonly markFailed: (failed: FailedVersion) => Promise<void>;
 }
 
@@ -42,6 +43,11 @@ export async function runTrial(
   if (!booted.isCounted) {
     if (trial !== undefined) await settle(trial, booted, ports, signal);
     return "good";
+  }
+  const earlier = (await ports.loadFailed()).find(({ version }) => version === booted.version);
+  if (earlier !== undefined) {
+    ports.log("error", "this version was found bad, and runs again", { ...earlier });
+    return "bad";
   }
   const own: Trial =
     trial?.version === booted.version

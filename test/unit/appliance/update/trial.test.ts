@@ -34,10 +34,11 @@ interface Given {
   /** Whether the tunnel is up, so long after the start. */
   readonly vpnUp: (sinceMs: number) => boolean;
   readonly vaultAnswers?: boolean;
+  readonly failedBefore?: readonly FailedVersion[];
 }
 
 /** Runs a trial in no time, and tells what was on disk after it. */
-async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true }: Given) {
+async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true, failedBefore = [] }: Given) {
   let nowMs = 0;
   let saved: Trial | undefined =
     trial === undefined
@@ -66,6 +67,7 @@ async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true }: Gi
     async removeTrial() {
       saved = undefined;
     },
+    loadFailed: async () => failedBefore,
     markFailed: async (version) => void failed.push(version),
   };
   const verdict = await runTrial({ version, isCounted }, LIMITS, ports, new AbortController().signal);
@@ -81,6 +83,12 @@ test("a bad version is marked, with why", async () => {
   const result = await run({ version: "2.0", isCounted: true, trial: {}, vpnUp: () => true, vaultAnswers: false });
   const failed = [{ version: "2.0", why: "vault does not answer" }];
   assert.deepEqual(result, { verdict: "bad", saved: undefined, failed, tookMs: 60_000 });
+});
+
+test("a version that was found bad, and that the boot loader starts all the same, has no other trial", async () => {
+  const failedBefore = [{ version: "2.0", why: "x" }];
+  const result = await run({ version: "2.0", isCounted: true, vpnUp: () => true, failedBefore });
+  assert.deepEqual(result, { verdict: "bad", saved: undefined, failed: [], tookMs: 0 });
 });
 
 test("base is down: the version gives way, and is not marked", async () => {
