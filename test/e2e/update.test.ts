@@ -193,6 +193,8 @@ step(
     await rig.provider.cepa(["update", "publish", setOf(GOOD_VERSION)], signal);
     await waitForEvent(`update ${GOOD_VERSION} is on the box, checked`);
     await base.stop();
+    made = makeImageVersion(join(folder, BLIND_VERSION), BLIND_VERSION, firstVersion, blind);
+    made.catch(() => {});
     await waitForStart(GOOD_VERSION);
     await waitForStart(firstVersion);
     assert.deepEqual(await startedVersions(), [firstVersion, GOOD_VERSION, firstVersion]);
