@@ -189,8 +189,7 @@ step("a flashed box captures", async () => {
 step(
   "a version that is published there is installed; base is down for its trial: the one before comes back",
   async () => {
-    await makeImageVersion(join(folder, GOOD_VERSION), GOOD_VERSION, firstVersion);
-    await rig.provider.cepa(["update", "publish", setOf(GOOD_VERSION)], signal);
+    await rig.provider.cepa(["update", "publish", await made], signal);
     await waitForEvent(`update ${GOOD_VERSION} is on the box, checked`);
     await base.stop();
     made = makeImageVersion(join(folder, BLIND_VERSION), BLIND_VERSION, firstVersion, blind);
