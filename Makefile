@@ -72,10 +72,14 @@ long-randomness: setup ## a million random samples of each size, into docs
 bench-image: sensor cepa ## seconds of a cold build of the image, and of one after a line of the sensor has changed
 	@$(AS_ROOT) node scripts/bench-image.ts
 
+bench-boot: image ## seconds of a start, beside a plain Debian in the same emulator, into docs (BOOT_ARGS, --help)
+	@$(AS_ROOT) node scripts/bench/debian-disk.ts
+	@bash scripts/private-network.sh node scripts/bench-boot.ts --docs docs $(BOOT_ARGS)
+
 reproduce: sensor cepa ## two builds of the image in different surroundings, compared octet by octet (PROFILE=qemu)
 	@$(AS_ROOT) node scripts/reproduce.ts --profile $(or $(PROFILE),qemu)
 
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood long-power-cuts fuzz classifier long-randomness bench-image reproduce clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood long-power-cuts fuzz classifier long-randomness bench-image bench-boot reproduce clean

@@ -3,7 +3,7 @@ import { isMainThread } from "node:worker_threads";
 import { ROLE_NAMES, type RoleName } from "../core/contract/role.ts";
 import packageJson from "../package.json" with { type: "json" };
 import type { RoleFolders } from "./roles/role-folders.ts";
-import { readWorkerStart, type WorkerName } from "./worker.ts";
+import { awaitWorkerData, readWorkerName, type WorkerName } from "./worker.ts";
 
 const APPLIANCE_FOLDERS: RoleFolders = { stateFolder: "/state", runFolder: "/run/cepa", nsmFolder: "/nsm" };
 
@@ -155,12 +155,12 @@ function exitStatusOf(error: unknown, signal: AbortSignal): number {
 }
 
 async function runWorker(): Promise<void> {
-  const start = readWorkerStart();
-  if (start === undefined) return;
-  const load = WORKERS[start.name];
-  if (load === undefined) throw new Error(`no worker ${start.name}`);
+  const name = readWorkerName();
+  if (name === undefined) return;
+  const load = WORKERS[name];
+  if (load === undefined) throw new Error(`no worker ${name}`);
   const work = await load();
-  await work(start.data);
+  await work(awaitWorkerData());
 }
 
 if (!isMainThread) void runWorker();

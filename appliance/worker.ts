@@ -1,5 +1,12 @@
 import { getAsset, isSea } from "node:sea";
-import { isMainThread, parentPort, type Transferable, Worker, workerData } from "node:worker_threads";
+import {
+  isMainThread,
+  parentPort,
+  receiveMessageOnPort,
+  type Transferable,
+  Worker,
+  workerData,
+} from "node:worker_threads";
 
 /** Jobs with a thread of their own; `main.ts` says which function runs each. */
 export const WORKER_NAMES = ["capture-writer", "capture-analyser", "capture-analysis", "read-worker"] as const;
@@ -8,6 +15,8 @@ export type WorkerName = (typeof WORKER_NAMES)[number];
 interface Envelope {
   readonly cepaWorker: WorkerName;
   readonly data: unknown;
+  /** Not 0 once `data` has been sent as a message. */
+  readonly gate?: Int32Array<SharedArrayBuffer>;
 }
 
 /** Of the single executable: the bundle that it was built from, as an asset. */
@@ -23,22 +32,59 @@ const YOUNG_GENERATION_MAX_MIB = 6;
  * it is a worker of `main.ts`; in the single executable, which has no files, one of the bundle's text.
  */
 export function startWorker(name: WorkerName, data: unknown, transfer: Transferable[] = []): Worker {
-  const envelope: Envelope = { cepaWorker: name, data };
+  return startThread({ cepaWorker: name, data }, transfer);
+}
+
+/** A thread that has loaded what it needs and waits for its data. */
+export interface PreparedWorker {
+  /** As if it were started with `data` now. */
+  start(data: unknown): Worker;
+  /** Ends a thread that was not started. */
+  drop(): void;
+}
+
+/** As startWorker, but the data follows: loading takes seconds on a small processor, and need not wait. */
+export function prepareWorker(name: WorkerName): PreparedWorker {
+  const gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const worker = startThread({ cepaWorker: name, data: undefined, gate }, []);
+  let isStarted = false;
+  return {
+    start(data) {
+      isStarted = true;
+      worker.postMessage(data);
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      return worker;
+    },
+    drop() {
+      if (!isStarted) void worker.terminate();
+    },
+  };
+}
+
+function startThread(envelope: Envelope, transfer: Transferable[]): Worker {
   const options = {
     workerData: envelope,
     transferList: transfer,
-    name,
+    name: envelope.cepaWorker,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MAX_MIB },
   };
   if (isSea()) return new Worker(getAsset(BUNDLE_ASSET, "utf8"), { ...options, eval: true });
   return new Worker(new URL("./main.ts", import.meta.url), options);
 }
 
-/** In a thread of `startWorker`: what it was started as, and the data. */
-export function readWorkerStart(): { readonly name: WorkerName; readonly data: unknown } | undefined {
-  const envelope = isMainThread ? null : (workerData as Partial<Envelope> | null);
-  if (envelope?.cepaWorker === undefined) return undefined;
-  return { name: envelope.cepaWorker, data: envelope.data };
+/** In a thread of `startWorker` or `prepareWorker`: what it was started as. */
+export function readWorkerName(): WorkerName | undefined {
+  return isMainThread ? undefined : (workerData as Partial<Envelope> | null)?.cepaWorker;
+}
+
+/** The thread's data; in one that was prepared, blocks until it is there. */
+export function awaitWorkerData(): unknown {
+  const { data, gate } = workerData as Envelope;
+  if (gate === undefined) return data;
+  if (parentPort === null) throw new Error("not a worker");
+  Atomics.wait(gate, 0, 0);
+  return (receiveMessageOnPort(parentPort) as { readonly message: unknown } | undefined)?.message;
 }
 
 /** Waits for a worker's end: until `signal` aborts, which tells it to stop, or until it fails. */

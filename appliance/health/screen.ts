@@ -144,7 +144,7 @@ function storeOf({ vault }: StatusView): [Subject, Subject] {
 }
 
 function captureOf({ capture }: StatusView): Subject {
-  if (capture === null) return { name: "capture", good: false, state: "waits for the store", counters: "" };
+  if (capture === null) return { name: "capture", good: false, state: NO_ANSWER, counters: "" };
   const ports = capture.ports.map(({ name, carrier }) => (carrier ? name : `${name} (no carrier)`)).join(", ");
   const states = {
     waitingForStore: "waits for the store",

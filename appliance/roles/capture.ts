@@ -16,14 +16,14 @@ import { loadConfig } from "../config.ts";
 import { loadIdentity, loadSocketGroupId } from "../identity-files.ts";
 import { tryLoadProfiles } from "../profile-files.ts";
 import { runQuery, SESSIONS_FOLDER } from "../session/query.ts";
-import { runUntilStopped, startWorker } from "../worker.ts";
+import { prepareWorker, runUntilStopped } from "../worker.ts";
 import type { AnalyserStart } from "./capture-analyser.ts";
 import { type AnalyserReport, type CaptureProgress, renderCaptureStatus } from "./capture-progress.ts";
 import { checkCaptureFilter, openSelection } from "./capture-retrieval.ts";
 import type { RoleFolders } from "./role-folders.ts";
 import { planSessionsBudgetBytes } from "./session-retention.ts";
 
-const WAIT_MS = 1_000;
+const WAIT_MS = 200;
 const PORT_NAME = /^[A-Za-z0-9_.-]{1,15}$/;
 
 /** What the role knows, for those that ask. */
@@ -84,7 +84,13 @@ async function runCapture(
 ): Promise<void> {
   board.ports = await waitFor(() => readSpanPorts(runFolder, log), signal);
   board.progress = { state: "waitingForStore" };
-  await waitFor(() => makeStoreFolders(nsmFolder), signal);
+  // The box may wait long for its key: its threads are loaded by then.
+  const [writerThread, analyserThread] = [prepareWorker("capture-writer"), prepareWorker("capture-analyser")];
+  await waitFor(() => makeStoreFolders(nsmFolder), signal).catch((error: unknown) => {
+    writerThread.drop();
+    analyserThread.drop();
+    throw error;
+  });
   const withRing: string[] = [];
   const withoutRing: string[] = [];
   for (const port of board.ports) ((await readLinkLayer(port)) === "other" ? withoutRing : withRing).push(port);
@@ -116,8 +122,8 @@ async function runCapture(
     ageMs: capture.ageMs,
     budgetBytes: planSessionsBudgetBytes(storeSizeBytes, budgetBytes),
   };
-  const writer = startWorker("capture-writer", writerStart);
-  const analyser = startWorker("capture-analyser", analyserStart);
+  const writer = writerThread.start(writerStart);
+  const analyser = analyserThread.start(analyserStart);
   board.progress = { state: "capturing" };
   writer.on("message", (report: WriterReport) => {
     board.progress = { ...board.progress, writer: report };
@@ -144,7 +150,7 @@ async function runCapture(
   ]);
 }
 
-/** Asks once a second until there is an answer. */
+/** Asks again and again until there is an answer. */
 async function waitFor<T>(look: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
   for (;;) {
     signal.throwIfAborted();

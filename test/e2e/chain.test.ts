@@ -15,9 +15,9 @@ import { openShare } from "../../provider/keys/share.ts";
 import { statePaths } from "../../provider/state/paths.ts";
 import { openProvider, unlockMasterKey } from "../../provider/state/provider.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
+import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, postToWebhook, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
-import { findPartition } from "../support/disk.ts";
 import { searchFile, secretForms } from "../support/key-search.ts";
 
 /**

@@ -6,8 +6,8 @@ import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { nodeExec } from "../../core/node/exec.ts";
 import { makeSecureBootKeys } from "../../image/secure-boot-keys.ts";
+import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { type SensorVm, startSensorVm, variablesFile } from "../../scripts/rig/qemu.ts";
-import { findPartition } from "../support/disk.ts";
 
 /**
  * The image that `make image` built, in an emulator whose firmware checks signatures: in setup mode it takes the keys that are on the

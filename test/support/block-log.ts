@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { nodeExec } from "../../core/node/exec.ts";
+import { copySparse } from "../../scripts/rig/disk-image.ts";
 
 /**
  * What QEMU's `blklogwrites` wrote down of a disk. The format is that of Linux's dm-log-writes (Documentation/admin-guide/device-mapper/
@@ -87,11 +87,4 @@ export async function cutPowerAfter(
     await from.close();
     await to.close();
   }
-}
-
-const COPY_TIMEOUT_MS = 300_000;
-
-/** A disk's copy that takes no more room than what is on it. */
-export async function copySparse(from: string, to: string): Promise<void> {
-  await nodeExec("cp", ["--sparse=always", from, to], AbortSignal.timeout(COPY_TIMEOUT_MS));
 }

@@ -1,33 +1,7 @@
 import assert from "node:assert/strict";
 import { open } from "node:fs/promises";
 import { nodeExec } from "../../core/node/exec.ts";
-import { decodeGpt, GPT_BYTES } from "../../image/flash/gpt.ts";
-
-export interface PartitionPlace {
-  readonly label: string;
-  readonly offsetBytes: number;
-  readonly sizeBytes: number;
-}
-
-export async function partitionsOf(disk: string): Promise<readonly PartitionPlace[]> {
-  const file = await open(disk, "r");
-  try {
-    const table = Buffer.alloc(GPT_BYTES);
-    await file.read(table, 0, GPT_BYTES, 0);
-    const partitions = decodeGpt(table);
-    assert.ok(partitions.ok);
-    return partitions.value;
-  } finally {
-    await file.close();
-  }
-}
-
-/** The first partition of a disk whose label fits. */
-export async function findPartition(disk: string, label: RegExp): Promise<PartitionPlace> {
-  const found = (await partitionsOf(disk)).find((partition) => label.test(partition.label));
-  assert.ok(found, `the disk has a partition ${label}`);
-  return found;
-}
+import { findPartition } from "../../scripts/rig/disk-image.ts";
 
 /** Where on `disk` the root file system of slot A has the first octets of a file, by erofs-utils' dump.erofs. */
 export async function findFileOnDisk(

@@ -1,5 +1,5 @@
+import type { PartitionPlace } from "../../scripts/rig/disk-image.ts";
 import type { BlockLog } from "./block-log.ts";
-import type { PartitionPlace } from "./disk.ts";
 
 /** A moment at which the power goes. */
 export interface PowerCut {

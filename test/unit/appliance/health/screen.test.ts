@@ -116,7 +116,7 @@ test("renderStatus: a box that has just started", () => {
 ! base     its role does not run yet
 ! key      its role does not run yet
 ! store    its role does not run yet
-! capture  waits for the store
+! capture  its role does not run yet
 ! GPS      its role does not run yet
 ! modem    its role does not run yet
   update   not asked for yet
