@@ -40,7 +40,7 @@ const TABLE_PAGE = process.env.CEPA_POWER_CUTS_PAGE;
 const BOOT_TIMEOUT_MS = 300_000;
 const UPDATE_TIMEOUT_MS = 900_000;
 const TOOL_TIMEOUT_MS = 300_000;
-const POLL_MS = 1000;
+const POLL_MS = 4000; // each look is a start of `cepa`
 const STICK_MIB = 300;
 const SETTINGS = {
   link: { heartbeatMs: 2000 },
