@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import { open, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
 import { nodeClock } from "../core/node/clock.ts";
@@ -65,6 +65,10 @@ export async function runImportCommand(
       signal.throwIfAborted();
       log("warning", "base is not told: link does not answer", { why: error.message });
     });
+  if (await hasPartitions(device)) {
+    log("info", "the device has partitions: each of them is looked at, not the whole", { device });
+    return 0;
+  }
   const stick = await open(device, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {
     const folder = updateFolder(join(values.state, "update"));
@@ -81,4 +85,11 @@ export async function runImportCommand(
   } finally {
     await stick.close();
   }
+}
+
+/** A disk without a partition table may be read as one, too: its first sector has room for both. */
+async function hasPartitions(device: string): Promise<boolean> {
+  const name = basename(device);
+  const entries = await readdir(`/sys/class/block/${name}`).catch((): string[] => []);
+  return entries.some((entry) => entry.startsWith(name));
 }
