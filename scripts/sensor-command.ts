@@ -204,6 +204,7 @@ function renderView(view: SensorView, running: boolean): string {
       ["image", `${health.imageVersion}; ${rootWords(health, nowMs)}`],
       ["update", updateWords(health.update ?? null, nowMs)],
       ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
+      ...(health.shortfalls ?? []).map((what): [string, string] => ["TOO LITTLE", what]),
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
       ...health.disks.map((disk): [string, string] => [

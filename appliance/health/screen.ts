@@ -19,6 +19,8 @@ export interface StatusView {
   readonly capture: CaptureStatus | null;
   readonly phoneHome: PhoneHomeStatus | null;
   readonly update: UpdateStatus | null;
+  /** What the box has too little of. */
+  readonly shortfalls: readonly string[];
 }
 
 /** One line of the screen. `state` changes when something happens, `counters` all the time. */
@@ -33,7 +35,7 @@ const NO_ANSWER = "its role does not run yet";
 
 export function subjectsOf(view: StatusView): Subject[] {
   const fromBase = [uplinkOf(view), vpnOf(view), baseOf(view), ...storeOf(view)];
-  return [...fromBase, captureOf(view), gpsOf(view), modemOf(view), updateOf(view)];
+  return [...hardwareOf(view), ...fromBase, captureOf(view), gpsOf(view), modemOf(view), updateOf(view)];
 }
 
 /** The whole screen, lines ended by LF; what is not as it should be has a `!`. */
@@ -89,6 +91,12 @@ export function summaryLine(view: StatusView): string {
     ({ name, good, counters }) => `${good ? "" : "!"}${name}${counters && ` ${counters}`}`,
   );
   return `cepa: ${timeOf(view.atMs)} up ${durationOf(view.uptimeMs)}: ${parts.join("; ")}`;
+}
+
+/** Nothing where there is enough of everything. */
+function hardwareOf({ shortfalls }: StatusView): Subject[] {
+  if (shortfalls.length === 0) return [];
+  return [{ name: "hardware", good: false, state: shortfalls.join("; "), counters: "" }];
 }
 
 function uplinkOf({ link }: StatusView): Subject {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { STATE_FILES } from "../../core/contract/identity.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
@@ -7,6 +7,8 @@ import { journalLog } from "../../core/node/log.ts";
 import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
+import { readHardware } from "../health/hardware.ts";
+import { shortfallsOf } from "../health/least-hardware.ts";
 import { loadRootCheck } from "../health/root-check.ts";
 import { measureHealth, type ReportedHealth } from "../health/service.ts";
 import { measureTemperatureC } from "../health/temperature.ts";
@@ -55,8 +57,10 @@ export async function runLinkRole(
         await measureTemperatureC(),
       )),
       failedVersions: await loadFailedVersions(stateFolder),
+      shortfalls: shortfallsOf(await readHardware(stateFolder)),
     }),
     async tellVpn(up, tries, tellSignal) {
+      if (up) await markReached(stateFolder);
       const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
       await askRole(roleSocketPath("phone-home", runFolder), { type: "vpn", up, tries }, timed);
     },
@@ -74,6 +78,11 @@ export async function runLinkRole(
     (jobSignal) => runRoleSocket(roleSocketPath("link", runFolder), answer, jobSignal, groupId),
     (jobSignal) => link.run(jobSignal),
   ]);
+}
+
+/** The journal is kept on the state partition until then, from start to start: cepa-keep-journal.service. */
+async function markReached(stateFolder: string): Promise<void> {
+  await writeFile(join(stateFolder, "link/reached-base"), "", { flag: "wx" }).catch(() => {}); // it is there already
 }
 
 /** The uplink by /run/cepa/ports.json, where `cepa-sensor network` says which port is what. */

@@ -52,3 +52,13 @@ test("transfers: never the version that runs, the kernel last and with three tri
   }
   assert.match(read("sysupdate.d/30-kernel.transfer"), /^TriesLeft=3$/m);
 });
+
+test("journal: in memory, but on the state partition until base is reached, in one bounded folder", () => {
+  const journald = read("systemd/journald.conf.d/cepa.conf");
+  for (const line of ["Storage=auto", "RuntimeMaxUse=32M", "SystemMaxUse=16M", "SystemKeepFree=128M"])
+    assert.ok(journald.split("\n").includes(line), line);
+  assert.match(read("systemd/system/cepa-keep-journal.service"), /^ConditionPathExists=!\/state\/link\/reached-base$/m);
+  assert.match(read("systemd/system/cepa-drop-journal.service"), /^ConditionPathExists=\/state\/link\/reached-base$/m);
+  assert.match(read("tmpfiles.d/cepa.conf"), /^L \/var\/log\/journal\/%m - - - - \/state\/journal$/m);
+  assert.equal(read("cepa/drop-journal.conf"), "R /state/journal\n");
+});
