@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { glob, mkdtemp, rm } from "node:fs/promises";
+import { glob, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -10,17 +10,22 @@ import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { UPLINK_MAC } from "../../scripts/rig/qemu.ts";
 import { makeRig, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
 import { findFileOnDisk, flipBit } from "../support/disk.ts";
+import { putIntoFirstSlot } from "../support/image-in-slot.ts";
+import { makeImageVersion } from "../support/image-version.ts";
+import { addSshd } from "../support/with-sshd.ts";
 
 /**
  * A host on the sensor's LAN looks at every port of a sensor that is up: frames over a tap device, no user network between. Meanwhile
  * the sensor looks at every block of its root file system, one of which is changed; so one start serves for both. Must run in a
- * private network (scripts/private-network.sh).
+ * private network (scripts/private-network.sh). A build with sshd shows that the scan would have found what is open.
  */
 const PROJECT = join(import.meta.dirname, "../..");
 const PROGRAM = join(PROJECT, "dist/cepa");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
 const CACHE = join(PROJECT, ".cache/image");
-const IN_TOOLS = ["sh", join(PROJECT, "image/in-tools.sh"), join(CACHE, "tools"), join(CACHE, "qemu")];
+const MANIFEST = join(PROJECT, "dist/cepa-qemu.manifest.json");
+const TOOLS = join(CACHE, "tools");
+const IN_TOOLS = ["sh", join(PROJECT, "image/in-tools.sh"), TOOLS, join(CACHE, "qemu")];
 /** A driver of hardware that isn't there. */
 const UNREAD = "pl2303.ko";
 const NAME = "scan-1";
@@ -125,4 +130,17 @@ test("a block that is not what it was, and that nothing reads, is found and told
     }
     await delay(POLL_MS, undefined, { signal });
   }
+});
+
+test("the same scan of a build with a way in finds it", {
+  timeout: 2 * BOOT_TIMEOUT_MS + SCAN_TIMEOUT_MS,
+}, async () => {
+  await sensor?.vm.powerDown(BOOT_TIMEOUT_MS);
+  const { version } = JSON.parse(await readFile(MANIFEST, "utf8")) as { version: string };
+  const set = await makeImageVersion(join(folder, "open"), version, version, (tree) => addSshd(tree, TOOLS));
+  await putIntoFirstSlot(set, rig.disk, ["sh", join(PROJECT, "image/in-tools.sh"), TOOLS, folder]);
+  sensor = await rig.boot(signal, { uplinkTap: TAP });
+  await sensor.vm.waitForConsole(/^cepa: vpn up/m, BOOT_TIMEOUT_MS, signal);
+  const { mac, states } = await scan("-sS");
+  assert.deepEqual({ mac, states }, { mac: UPLINK_MAC, states: { filtered: PORTS - 1, open: 1 } });
 });
