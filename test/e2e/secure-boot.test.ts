@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { nodeExec } from "../../core/node/exec.ts";
+import type { ImageManifest } from "../../image/manifest.ts";
 import { makeSecureBootKeys } from "../../image/secure-boot-keys.ts";
 import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { type SensorVm, startSensorVm, variablesFile } from "../../scripts/rig/qemu.ts";
+import { startTpm } from "../../scripts/rig/tpm.ts";
 
 /**
  * The image that `make image` built, in an emulator whose firmware checks signatures: in setup mode it takes the keys that are on the
@@ -15,6 +17,7 @@ import { type SensorVm, startSensorVm, variablesFile } from "../../scripts/rig/q
  */
 const PROJECT = join(import.meta.dirname, "../..");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
+const MANIFEST = join(PROJECT, "dist/cepa-qemu.manifest.json");
 const TOOLS = join(PROJECT, ".cache/image/tools");
 const WORK = join(PROJECT, ".cache/image/qemu");
 const IN_TOOLS = join(PROJECT, "image/in-tools.sh");
@@ -88,8 +91,13 @@ async function kernelsOf(disk: string): Promise<readonly string[]> {
     .map((path) => path.replace("::/EFI/Linux/", ""));
 }
 
-async function boot(disk: string, name: string, keepVariables: boolean): Promise<SensorVm> {
-  running = await startSensorVm({ disk, folder: join(folder, name), secureBoot: true, keepVariables }, signal);
+async function boot(
+  disk: string,
+  name: string,
+  keepVariables: boolean,
+  more: readonly string[] = [],
+): Promise<SensorVm> {
+  running = await startSensorVm({ disk, folder: join(folder, name), secureBoot: true, keepVariables, more }, signal);
   return running;
 }
 
@@ -99,10 +107,11 @@ async function variables(name: string): Promise<string> {
   return inTools(work, "virt-fw-vars", "--input", `/work/${file}`, "--print");
 }
 
-test("a firmware in setup mode takes the keys of the disk, and then starts what they have signed", {
+test("a firmware in setup mode takes the keys of the disk, and then starts what they have signed; a TPM measures what was foretold", {
   timeout: 2 * BOOT_TIMEOUT_MS,
 }, async () => {
-  const vm = await boot(await makeDisk("good"), "good", false);
+  const tpm = await startTpm(join(folder, "tpm"), signal);
+  const vm = await boot(await makeDisk("good"), "good", false, tpm.qemuArguments);
   await vm.waitForConsole(ENROLLED, BOOT_TIMEOUT_MS, signal);
   await vm.waitForConsole(UP, BOOT_TIMEOUT_MS, signal);
   const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
@@ -111,6 +120,10 @@ test("a firmware in setup mode takes the keys of the disk, and then starts what 
     await delay(POLL_MS, undefined, { signal });
   }
   await vm.kill();
+  // The system has been up for a while, and nothing has extended the register since the kernel was measured.
+  const { pcr11 } = JSON.parse(await readFile(MANIFEST, "utf8")) as ImageManifest;
+  assert.match(pcr11 ?? "", /^[0-9a-f]{64}$/);
+  assert.ok((await tpm.readRegisters()).includes(Buffer.from(pcr11 ?? "", "hex")), "PCR 11 is what was foretold");
   const enrolled = await variables("good");
   for (const key of ["PK", "KEK", "db"]) assert.match(enrolled, new RegExp(`^${key} `, "m"));
   isEnrolled = true;
