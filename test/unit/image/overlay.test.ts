@@ -36,6 +36,9 @@ test("units: what speaks to the outside asks no role, what sees hostile packets 
   assert.deepEqual(groupsOf("cepa-capture"), ["cepa"]);
   assert.deepEqual(groupsOf("cepa-screen@"), ["cepa"]);
   assert.deepEqual(groupsOf("cepa-update"), ["cepa", "cepa-identity"]);
+  assert.deepEqual(groupsOf("cepa-stick@"), ["cepa"]);
+  assert.match(read("systemd/system/cepa-stick@.service"), /^PrivateNetwork=yes$/m);
+  assert.match(read("systemd/system/cepa-stick@.service"), /^InaccessiblePaths=\/state\/identity$/m);
   assert.match(
     read("systemd/system/cepa-vpn.service"),
     /^ExecStart=.* --config \S+ --script-security 1$/m,
