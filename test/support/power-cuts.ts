@@ -9,12 +9,12 @@ export interface PowerCut {
   readonly place: string;
 }
 
-/** Primary partition table, and the least of its copy at the end of the disk. */
+/** The primary partition table lies in it. */
 const TABLE_BYTES = 1024 * 1024;
 
 /**
- * `count` moments within requests that lie in the log from `fromBytes` to `toBytes`: every other one among those that change the partition
- * table or the ESP, evenly, as these decide what boots; the others evenly over all.
+ * `count` moments within requests that lie in the log from `fromBytes` to `toBytes`: every other one among those that change the ESP or what
+ * lies outside the flashed partitions (their table, and the store, which is made later), evenly; the others evenly over all.
  */
 export function choosePowerCuts(
   { entries }: BlockLog,
@@ -24,7 +24,7 @@ export function choosePowerCuts(
 ): readonly PowerCut[] {
   const placeOf = (offsetBytes: number) =>
     partitions.find((one) => offsetBytes >= one.offsetBytes && offsetBytes < one.offsetBytes + one.sizeBytes)?.label ??
-    "partition table";
+    "partition table, or the store";
   const all = entries
     .map(({ offsetBytes, sizeBytes, endsAt, isDiscard }, index) => ({
       ...{ requests: index + 1, offsetBytes, endsAt, isWrite: sizeBytes > 0 && !isDiscard },
@@ -32,7 +32,8 @@ export function choosePowerCuts(
     }))
     .filter(({ endsAt, isWrite }) => isWrite && endsAt > fromBytes && endsAt <= toBytes);
   const critical = all.filter(
-    ({ place, offsetBytes }) => place === "esp" || place === "partition table" || offsetBytes < TABLE_BYTES,
+    ({ place, offsetBytes }) =>
+      place === "esp" || place === "partition table, or the store" || offsetBytes < TABLE_BYTES,
   );
   const criticalCount = Math.min(Math.ceil(count / 2), critical.length);
   const chosen = [...evenly(critical, criticalCount), ...evenly(all, count - criticalCount)];
