@@ -27,7 +27,19 @@ test("every command explains itself", () => {
   assert.equal(status, 0);
   const commands = new Set([...stdout.matchAll(/^ {2}cepa-sensor ([a-z-]+)/gm)].map((match) => match[1] ?? ""));
   commands.delete("--version");
-  const expected = ["check-root", "install", "network", "pcap", "profile", "query", "read", "run", "status", "trial"];
+  const expected = [
+    "check-root",
+    "import",
+    "install",
+    "network",
+    "pcap",
+    "profile",
+    "query",
+    "read",
+    "run",
+    "status",
+    "trial",
+  ];
   assert.deepEqual([...commands].sort(), expected);
   for (const command of commands) {
     const help = run(SENSOR, [command, "--help"]);
