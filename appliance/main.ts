@@ -19,6 +19,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor check-root                 reads every block of the root file system; run once a day, as root
   cepa-sensor install                    installs an update that is ready; run as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
+  cepa-sensor usb PORT                   lets a USB device work that is allowed; run when one is plugged in, as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
   cepa-sensor --version
 
@@ -53,6 +54,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => runRole,
   status: async () => (await import("./status-command.ts")).runStatusCommand,
   trial: async () => (await import("./trial-command.ts")).runTrialCommand,
+  usb: async () => (await import("./usb-command.ts")).runUsbCommand,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;

@@ -204,6 +204,10 @@ function renderView(view: SensorView, running: boolean): string {
       ["image", `${health.imageVersion}; ${rootWords(health, nowMs)}`],
       ["update", updateWords(health.update ?? null, nowMs)],
       ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
+      ...(health.usb ?? []).map((device): [string, string] => [
+        `USB ${device.port}`,
+        device.isAdmitted === true ? device.id : `${device.id} refused ${ago(device.atMs, nowMs)}: ${device.why}`,
+      ]),
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
       ...health.disks.map((disk): [string, string] => [

@@ -17,6 +17,7 @@ import { createLink, type LinkPorts } from "../link/service.ts";
 import { openSpoolFile } from "../link/spool-file.ts";
 import { reachReader } from "../link/uplink.ts";
 import { loadFailedVersions } from "../update/trial-files.ts";
+import { loadUsbReports } from "../usb/usb-reports.ts";
 import { askStatus } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
 
@@ -55,6 +56,7 @@ export async function runLinkRole(
         await measureTemperatureC(),
       )),
       failedVersions: await loadFailedVersions(stateFolder),
+      usb: await loadUsbReports(runFolder),
     }),
     async tellVpn(up, tries, tellSignal) {
       const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);

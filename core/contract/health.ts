@@ -27,6 +27,23 @@ export interface HealthRecord {
   readonly rootCheck: RootCheck | null;
   /** Versions that did not pass their trial on this box. */
   readonly failedVersions?: readonly FailedVersion[];
+  /** What was plugged into the box's USB ports since it was switched on. */
+  readonly usb?: readonly UsbDeviceReport[];
+}
+
+export interface UsbDeviceReport {
+  readonly atMs: number;
+  /** Name below /sys/bus/usb/devices: `1-1.4`. */
+  readonly port: string;
+  /** Vendor and product, `0403:6001`, or "unreadable". */
+  readonly id: string;
+  readonly isAdmitted: boolean;
+  /** Kernel modules that would take it. */
+  readonly drivers: readonly string[];
+  /** For people; empty when it is admitted. */
+  readonly why: string;
+  /** How often something was refused at this port. */
+  readonly refusals: number;
 }
 
 export interface FailedVersion {

@@ -49,6 +49,7 @@ const UPDATE: Shape = {
 const REFUSAL: Shape = { atMs: "number", version: "text", reason: "text", message: "text" };
 const ROOT_CHECK: Shape = { atMs: "number", result: "text", detail: "text" };
 const FAILED: Shape = { version: "text", why: "text" };
+const USB: Shape = { atMs: "number", port: "text", id: "text", why: "text", refusals: "number" };
 const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
 
 /** undefined: no health record that could be shown. */
@@ -56,11 +57,11 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
   // a sensor of an earlier version says less
   const { disks, interfaces, units, capture, vault, phoneHome } = json;
-  const { update = null, rootCheck = null, failedVersions = [] } = json;
+  const { update = null, rootCheck = null, failedVersions = [], usb = [] } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
-  if (!isListOf(failedVersions, FAILED)) return undefined;
+  if (!isListOf(failedVersions, FAILED) || !isListOf(usb, USB)) return undefined;
   if (capture !== null && !hasShape(capture, CAPTURE)) return undefined;
   if (vault !== null && !hasShape(vault, VAULT)) return undefined;
   if (phoneHome !== null) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -101,6 +101,22 @@ async function auditEntries(): Promise<
     .map((line) => JSON.parse(line));
 }
 
+/** A serial adapter and a stick, a keyboard, a mouse and a network card. One partition of the stick has a name of the box's own. */
+async function usbDevices(): Promise<readonly string[]> {
+  const stick = join(folder, "stick.raw");
+  await writeFile(stick, "");
+  await truncate(stick, 64 * 1024 * 1024);
+  const table = "label: gpt\nname=state, size=16MiB\nname=nsm\n";
+  await nodeExec("sfdisk", ["--quiet", stick], signal, { stdin: table });
+  return [
+    ...["-device", "qemu-xhci,id=usb,addr=0x12"],
+    ...["-chardev", "null,id=adapter", "-device", "usb-serial,bus=usb.0,chardev=adapter"],
+    ...["-drive", `if=none,id=stick,format=raw,file=${stick}`, "-device", "usb-storage,bus=usb.0,drive=stick"],
+    ...["-device", "usb-kbd,bus=usb.0", "-device", "usb-mouse,bus=usb.0"],
+    ...["-netdev", "user,id=card,restrict=on", "-device", "usb-net,bus=usb.0,netdev=card"],
+  ];
+}
+
 /** Base's share, the key that is derived from it, and the key that the store's sectors are under. */
 async function storeSecrets(): Promise<{ share: Uint8Array; passphrase: Uint8Array; volumeKey: Uint8Array }> {
   const provider = await openProvider(rig.provider.stateFolder);
@@ -150,7 +166,7 @@ step("a sensor is enrolled and flashed; base holds none of its private keys", as
 });
 
 step("the image boots, and the tunnel is up with the address of its CCD file", async () => {
-  sensor = await rig.boot(signal);
+  sensor = await rig.boot(signal, { more: await usbDevices() });
   const connected = await waitForStage("vpnConnected", BOOT_TIMEOUT_MS);
   const { sensorId, address } = await rig.view(signal);
   assert.deepEqual(connected.stage === "vpnConnected" && [connected.sensorId, connected.address], [sensorId, address]);
@@ -267,6 +283,21 @@ step("one session's frames come back by its id", async () => {
   const file = join(folder, "session.pcap");
   await rig.provider.cepa(["pcap", NAME, "--session", String(id), "-w", file], signal);
   assert.equal(framesOfPcap(await readFile(file)).length, n);
+});
+
+step("of what is plugged into USB, only what the image allows works", async () => {
+  const view = await waitForView("five were looked at", STEP_TIMEOUT_MS, ({ health }) => health?.usb?.length === 5);
+  const found = (view.health?.usb ?? []).map(({ id, isAdmitted, drivers, refusals }) => ({
+    ...{ id, isAdmitted, drivers: drivers.join(" "), refusals },
+  }));
+  const byId = (one: { id: string }, other: { id: string }) => (one.id < other.id ? -1 : 1);
+  assert.deepEqual(found.sort(byId), [
+    { id: "0403:6001", isAdmitted: true, drivers: "ftdi_sio", refusals: 0 },
+    { id: "0525:a4a2", isAdmitted: false, drivers: "", refusals: 1 },
+    { id: "0627:0001", isAdmitted: false, drivers: "usbhid", refusals: 1 },
+    { id: "0627:0001", isAdmitted: false, drivers: "usbhid", refusals: 1 },
+    { id: "46f4:0001", isAdmitted: true, drivers: "usb_storage", refusals: 0 },
+  ]);
 });
 
 step("nothing left the SPAN port", async () => {
