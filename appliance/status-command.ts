@@ -1,6 +1,8 @@
 import { readFile, readlink } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { nodeClock } from "../core/node/clock.ts";
+import { readHardware } from "./health/hardware.ts";
+import { shortfallsOf } from "./health/least-hardware.ts";
 import { parseImageVersion, parseUptimeMs } from "./health/plain.ts";
 import { changeLines, renderStatus, type StatusView, stageLines, summaryLine, titleOf } from "./health/screen.ts";
 import { loadIdentity } from "./identity-files.ts";
@@ -93,6 +95,7 @@ async function readView(stateFolder: string, runFolder: string, signal: AbortSig
     vault,
     capture,
     phoneHome,
+    shortfalls: shortfallsOf(await readHardware(stateFolder)),
   };
 }
 

@@ -204,6 +204,7 @@ function renderView(view: SensorView, running: boolean): string {
       ["image", `${health.imageVersion}; ${rootWords(health, nowMs)}`],
       ["update", updateWords(health.update ?? null, nowMs)],
       ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
+      ...(health.shortfalls ?? []).map((what): [string, string] => ["TOO LITTLE", what]),
       ...(health.usb ?? []).map((device): [string, string] => [
         `USB ${device.port}`,
         device.isAdmitted === true ? device.id : `${device.id} refused ${ago(device.atMs, nowMs)}: ${device.why}`,

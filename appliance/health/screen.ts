@@ -12,6 +12,8 @@ export interface StatusView {
   readonly vault: VaultStatus | null;
   readonly capture: CaptureStatus | null;
   readonly phoneHome: PhoneHomeStatus | null;
+  /** What the box has too little of. */
+  readonly shortfalls: readonly string[];
 }
 
 /** One line of the screen. `state` changes when something happens, `counters` all the time. */
@@ -25,7 +27,10 @@ export interface Subject {
 const NO_ANSWER = "its role does not run yet";
 
 export function subjectsOf(view: StatusView): Subject[] {
-  return [uplinkOf(view), vpnOf(view), baseOf(view), ...storeOf(view), captureOf(view), gpsOf(view), modemOf(view)];
+  return [
+    ...hardwareOf(view),
+    ...[uplinkOf(view), vpnOf(view), baseOf(view), ...storeOf(view), captureOf(view), gpsOf(view), modemOf(view)],
+  ];
 }
 
 /** The whole screen, lines ended by LF; what is not as it should be has a `!`. */
@@ -81,6 +86,12 @@ export function summaryLine(view: StatusView): string {
     ({ name, good, counters }) => `${good ? "" : "!"}${name}${counters && ` ${counters}`}`,
   );
   return `cepa: ${timeOf(view.atMs)} up ${durationOf(view.uptimeMs)}: ${parts.join("; ")}`;
+}
+
+/** Nothing where there is enough of everything. */
+function hardwareOf({ shortfalls }: StatusView): Subject[] {
+  if (shortfalls.length === 0) return [];
+  return [{ name: "hardware", good: false, state: shortfalls.join("; "), counters: "" }];
 }
 
 function uplinkOf({ link }: StatusView): Subject {

@@ -7,6 +7,8 @@ import { journalLog } from "../../core/node/log.ts";
 import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
+import { readHardware } from "../health/hardware.ts";
+import { shortfallsOf } from "../health/least-hardware.ts";
 import { loadRootCheck } from "../health/root-check.ts";
 import { measureHealth, type ReportedHealth } from "../health/service.ts";
 import { measureTemperatureC } from "../health/temperature.ts";
@@ -56,6 +58,7 @@ export async function runLinkRole(
         await measureTemperatureC(),
       )),
       failedVersions: await loadFailedVersions(stateFolder),
+      shortfalls: shortfallsOf(await readHardware(stateFolder)),
       usb: await loadUsbReports(runFolder),
     }),
     async tellVpn(up, tries, tellSignal) {

@@ -27,6 +27,8 @@ export interface HealthRecord {
   readonly rootCheck: RootCheck | null;
   /** Versions that did not pass their trial on this box. */
   readonly failedVersions?: readonly FailedVersion[];
+  /** What the box has too little of, for people. */
+  readonly shortfalls?: readonly string[];
   /** What was plugged into the box's USB ports since it was switched on. */
   readonly usb?: readonly UsbDeviceReport[];
 }

@@ -57,11 +57,13 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
   // a sensor of an earlier version says less
   const { disks, interfaces, units, capture, vault, phoneHome } = json;
-  const { update = null, rootCheck = null, failedVersions = [], usb = [] } = json;
+  const { update = null, rootCheck = null, failedVersions = [], usb = [], shortfalls = [] } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
   if (!isListOf(failedVersions, FAILED) || !isListOf(usb, USB)) return undefined;
+  if (!Array.isArray(shortfalls) || shortfalls.length > LIST_MAX || !shortfalls.every((one) => typeof one === "string"))
+    return undefined;
   if (capture !== null && !hasShape(capture, CAPTURE)) return undefined;
   if (vault !== null && !hasShape(vault, VAULT)) return undefined;
   if (phoneHome !== null) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VOLUME_KEY_BYTES, VOLUME_KEY_INFO } from "../../core/contract/key-release.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { Secret } from "../../core/secret.ts";
+import { PARTITION_TYPES } from "../../image/layout.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import { sensorByName } from "../../provider/fleet/sensors.ts";
@@ -31,6 +32,7 @@ const SENSOR_PROGRAM = join(PROJECT, "dist/cepa-sensor");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
 const MANIFEST = join(PROJECT, "dist/cepa-qemu.manifest.json");
 const CAPTURE = join(PROJECT, "test/captures/office-minute/input.pcap");
+const IN_TOOLS = [join(PROJECT, "image/in-tools.sh"), join(PROJECT, ".cache/image/tools")];
 const NAME = "chain-1";
 
 /** Four times what is typical under emulation. */
@@ -103,11 +105,23 @@ async function auditEntries(): Promise<
 
 /** A serial adapter and a stick, a keyboard, a mouse and a network card. One partition of the stick has a name of the box's own. */
 async function usbDevices(): Promise<readonly string[]> {
-  const stick = join(folder, "stick.raw");
-  await writeFile(stick, "");
-  await truncate(stick, 64 * 1024 * 1024);
-  const table = "label: gpt\nname=state, size=16MiB\nname=nsm\n";
-  await nodeExec("sfdisk", ["--quiet", stick], signal, { stdin: table });
+  const work = join(folder, "stick");
+  await mkdir(work);
+  for (const [name, type] of [
+    ["state", PARTITION_TYPES.state],
+    ["nsm", PARTITION_TYPES.linuxGeneric],
+  ] as const)
+    await writeFile(join(work, `${name}.conf`), `[Partition]\nType=${type}\nLabel=${name}\nSizeMaxBytes=16M\n`);
+  const make = [
+    "--empty=create",
+    "--size=64M",
+    "--offline=yes",
+    "--dry-run=no",
+    "--definitions=/work",
+    "/work/stick.raw",
+  ];
+  await nodeExec("sh", [...IN_TOOLS, work, "systemd-repart", ...make], signal);
+  const stick = join(work, "stick.raw");
   return [
     ...["-device", "qemu-xhci,id=usb,addr=0x12"],
     ...["-chardev", "null,id=adapter", "-device", "usb-serial,bus=usb.0,chardev=adapter"],
@@ -208,6 +222,8 @@ step("it runs the system of the manifest, under dm-verity", async () => {
   const { health } = await rig.view(signal);
   assert.equal(health?.rootHash, manifest.rootHash);
   assert.equal(health?.imageVersion, manifest.version);
+  // the test's own disk is a small one
+  assert.deepEqual(health?.shortfalls, ["disk 4.3 GB, 8 GB is least"]);
 });
 
 step("frames of a real capture come back octet for octet, and the sessions are those that read gives", async () => {

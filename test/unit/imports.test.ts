@@ -38,6 +38,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/handshake/quic-cipher.ts": "Node.js's AES and HKDF",
   "appliance/handshake/ssh-digest.ts": "Node.js's MD5",
   "appliance/handshake/tls-digest.ts": "Node.js's SHA-256",
+  "appliance/health/hardware.ts": "/proc and /sys",
   "appliance/health/root-check.ts": "the file with the last result",
   "appliance/health/temperature.ts": "systeminformation",
   "appliance/link/connection.ts": "the WebSocket",

@@ -18,6 +18,7 @@ const NEW: StatusView = {
   vault: null,
   capture: null,
   phoneHome: null,
+  shortfalls: [],
 };
 const WAITING: StatusView = {
   ...NEW,
@@ -185,4 +186,13 @@ test("on a console that scrolls only what changed is said, and why it is not fur
     summaryLine(WAITING),
     /^cepa: 2026-11-24 16:30:05 up 0:00: uplink; !VPN; !base no heartbeat yet, 1 events/,
   );
+});
+
+test("too little hardware is a line of the screen, above all else", () => {
+  const short = { ...NEW, shortfalls: ["memory 0.9 GiB, 2 GiB is least", "disk 4.0 GB, 8 GB is least"] };
+  assert.match(
+    renderStatus(short),
+    /\n\n! hardware memory 0\.9 GiB, 2 GiB is least; disk 4\.0 GB, 8 GB is least\n! uplink/,
+  );
+  assert.doesNotMatch(renderStatus(NEW), /hardware/);
 });
