@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { STATE_FILES } from "../../core/contract/identity.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
@@ -62,6 +62,7 @@ export async function runLinkRole(
       usb: await loadUsbReports(runFolder),
     }),
     async tellVpn(up, tries, tellSignal) {
+      if (up) await markReached(stateFolder);
       const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);
       await askRole(roleSocketPath("phone-home", runFolder), { type: "vpn", up, tries }, timed);
     },
@@ -79,6 +80,11 @@ export async function runLinkRole(
     (jobSignal) => runRoleSocket(roleSocketPath("link", runFolder), answer, jobSignal, groupId),
     (jobSignal) => link.run(jobSignal),
   ]);
+}
+
+/** The journal is kept on the state partition until then, from start to start: cepa-keep-journal.service. */
+async function markReached(stateFolder: string): Promise<void> {
+  await writeFile(join(stateFolder, "link/reached-base"), "", { flag: "wx" }).catch(() => {}); // it is there already
 }
 
 /** The uplink by /run/cepa/ports.json, where `cepa-sensor network` says which port is what. */

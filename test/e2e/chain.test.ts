@@ -41,6 +41,8 @@ const STEP_TIMEOUT_MS = 120_000;
 /** cepa-check-root.timer, and as long again for the check. */
 const ROOT_CHECK_MS = 240_000;
 const POLL_MS = 1000;
+/** SystemMaxUse of journald.conf.d. */
+const JOURNAL_MAX_BYTES = 16 * 1024 * 1024;
 const ETHERNET_LEAST_BYTES = 60;
 /** Shorter than by default, so that the test need not wait ten minutes; long enough that booting is not "lost". */
 const SETTINGS = {
@@ -101,6 +103,16 @@ async function auditEntries(): Promise<
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line));
+}
+
+/** Names and sizes in a folder of the state partition, by debugfs(8), while the box is off. */
+async function listState(path: string): Promise<ReadonlyMap<string, number>> {
+  const { offsetBytes } = await findPartition(rig.disk, /^state$/);
+  const command = ["debugfs", "-R", `ls -p /${path}`, `/work/disk.raw?offset=${offsetBytes}`];
+  const { stdout } = await nodeExec("sh", [...IN_TOOLS, folder, ...command], signal);
+  // /INODE/MODE/UID/GID/NAME/SIZE/
+  const fields = stdout.split("\n").map((line) => line.split("/"));
+  return new Map(fields.filter(({ length }) => length > 6).map((field) => [field[5] ?? "", Number(field[6])]));
 }
 
 /** A serial adapter and a stick, a keyboard, a mouse and a network card. One partition of the stick has a name of the box's own. */
@@ -359,6 +371,11 @@ step("when base is back, so is the sensor", async () => {
 
 step("no form of any key is on the disk, by a search that finds them when they are", async () => {
   await sensor.vm.powerDown(STEP_TIMEOUT_MS);
+  // it started without having ever reached base
+  assert.ok((await listState("link")).has("reached-base"));
+  const journal = await listState("journal");
+  assert.ok(journal.has("system.journal"), [...journal.keys()].join(" "));
+  assert.ok([...journal.values()].reduce((sum, bytes) => sum + bytes, 0) <= JOURNAL_MAX_BYTES);
   const { share, passphrase, volumeKey } = await storeSecrets();
   const forms = [
     ...secretForms("share", share),
@@ -397,6 +414,7 @@ step("booted again, it opens the same store and still has what it captured", asy
   const rows = await rig.provider.cepa(["query", NAME, "select count(*) as n from sessions", "--json"], signal);
   assert.ok((JSON.parse(rows) as { n: number }).n > 60, rows);
   await sensor.vm.powerDown(STEP_TIMEOUT_MS);
+  assert.ok(!(await listState("")).has("journal"), "the journal of the time before base was reached is still there");
 });
 
 step("a store whose header is damaged is not formatted", async () => {

@@ -52,3 +52,19 @@ test("transfers: never the version that runs, the kernel last and with three tri
   }
   assert.match(read("sysupdate.d/30-kernel.transfer"), /^TriesLeft=3$/m);
 });
+
+test("journal: in memory, but on the state partition until base is reached, in one bounded folder", () => {
+  const journald = read("systemd/journald.conf.d/cepa.conf");
+  for (const line of ["Storage=auto", "RuntimeMaxUse=32M", "SystemMaxUse=16M", "SystemKeepFree=128M"])
+    assert.ok(journald.split("\n").includes(line), line);
+  assert.match(read("systemd/system/cepa-keep-journal.service"), /^ConditionPathExists=!\/state\/link\/reached-base$/m);
+  assert.match(read("systemd/system/cepa-drop-journal.service"), /^ConditionPathExists=\/state\/link\/reached-base$/m);
+  assert.match(read("tmpfiles.d/cepa.conf"), /^L \/var\/log\/journal\/%m - - - - \/state\/journal$/m);
+  assert.equal(read("cepa/drop-journal.conf"), "R /state/journal\n");
+});
+
+test("USB: nothing before it is looked at, no partition of a stick by a name of the box's own", () => {
+  const rules = read("udev/rules.d/61-cepa-usb.rules");
+  assert.match(rules, /^ACTION=="add", .*ATTR\{authorized\}=="0", .*SYSTEMD_WANTS\}\+="cepa-usb@\$kernel\.service"$/m);
+  assert.match(rules, /SYMLINK-="disk\/by-partlabel\/\$env\{ID_PART_ENTRY_NAME\}"$/m);
+});
