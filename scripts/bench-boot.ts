@@ -25,6 +25,7 @@ each, which makes what later ones have, is not counted. Must run in a private ne
 
 const PROJECT = join(import.meta.dirname, "..");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
+const KEYS = join(PROJECT, ".cache/secure-boot");
 const WORK = join(PROJECT, ".cache/image/qemu");
 const BOOT_TIMEOUT_MS = 600_000;
 const POLL_MS = 50;
@@ -64,7 +65,12 @@ async function makeTalkingImage(folder: string, signal: AbortSignal): Promise<st
   const tools = join(PROJECT, ".cache/image/tools");
   const output = ["--os-release=@/work/system/usr/lib/os-release", "--output=/work/talking.efi"];
   const command = ["ukify", "build", ...build, ...output];
-  await nodeExec("sh", [join(PROJECT, "image/in-tools.sh"), tools, WORK, ...command], signal);
+  const inTools = (...words: readonly string[]) =>
+    nodeExec("sh", [join(PROJECT, "image/in-tools.sh"), tools, WORK, ...words], signal, { env: { CEPA_KEYS: KEYS } });
+  await inTools(...command);
+  // the image brings its keys: a firmware in setup mode takes them, and starts nothing else from then on
+  const signature = ["--key=/keys/db.key", "--cert=/keys/db.crt", "--output=/work/talking.efi"];
+  await inTools("sbsign", ...signature, "/work/talking.efi");
   const image = join(folder, "image.raw");
   await copyFile(IMAGE, image);
   const { version } = JSON.parse(await readFile(join(PROJECT, "dist/cepa-qemu.manifest.json"), "utf8")) as {
