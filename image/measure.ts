@@ -1,5 +1,5 @@
 import { type ImageInputs, workPathsOf } from "./plan.ts";
-import type { Action, Step } from "./step.ts";
+import { inTools, type Step } from "./step.ts";
 
 /**
  * Sections of the UKI that systemd-stub measures into PCR 11, under the names that systemd-measure(1) has for them. `.pcrsig` is not
@@ -69,8 +69,4 @@ export function parsePcr11(text: string): string {
 
 function sectionArguments(inputs: ImageInputs): readonly string[] {
   return measuredSections(inputs).map((name) => `--${name}=/work/${FOLDER}/${name}`);
-}
-
-function inTools(program: string, args: readonly string[]): Extract<Action, { kind: "run" }> {
-  return { kind: "run", where: "tools", program, args };
 }

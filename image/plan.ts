@@ -7,7 +7,7 @@ import { lockedIndexOf } from "./package-lock/kept-packages.ts";
 import type { LockedTree } from "./package-lock/lock-file.ts";
 import type { ImageProfile } from "./profile.ts";
 import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
-import type { Action, Step } from "./step.ts";
+import { type Action, inTools, type Step } from "./step.ts";
 
 const TOOLS = "tools";
 /** Fixed, so that the same files give the same image; the root hash is what tells images apart. */
@@ -462,10 +462,6 @@ function renderOsRelease(inputs: ImageInputs): string {
     `VARIANT_ID=${inputs.profile.name}`,
     "",
   ].join("\n");
-}
-
-function inTools(program: string, args: readonly string[]) {
-  return { kind: "run", where: "tools", program, args } as const;
 }
 
 function runTool(program: string, args: readonly string[]): Action {

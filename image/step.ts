@@ -72,3 +72,8 @@ export function renderAction(action: Action): string {
       return `check that ${action.path} fits into ${action.place} (${action.sizeBytes} octets)`;
   }
 }
+
+/** Runs a program of the tools tree. */
+export function inTools(program: string, args: readonly string[]): Extract<Action, { kind: "run" }> {
+  return { kind: "run", where: "tools", program, args };
+}
