@@ -19,6 +19,7 @@ import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, postToWebhook, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
 import { searchFile, secretForms } from "../support/key-search.ts";
+import { waitForRigView } from "../support/wait-for-view.ts";
 
 /**
  * The chain, in the image that `make image` built, in an emulator: power on → verified boot → VPN → key → /nsm → capture →
@@ -71,22 +72,8 @@ function step(name: string, body: () => Promise<void>): void {
   });
 }
 
-async function waitForView(
-  what: string,
-  timeoutMs: number,
-  matches: (view: SensorView) => boolean,
-): Promise<SensorView> {
-  const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
-    const view = await rig.view(signal);
-    if (matches(view)) return view;
-    if (performance.now() > deadlineMs)
-      throw new Error(
-        `not within ${timeoutMs} ms: ${what}\n${JSON.stringify(view)}\n${(await sensor.vm.readConsole()).slice(-3000)}`,
-      );
-    await delay(POLL_MS, undefined, { signal });
-  }
-}
+const waitForView = (what: string, timeoutMs: number, matches: (view: SensorView) => boolean) =>
+  waitForRigView({ rig, sensor: () => sensor, pollMs: POLL_MS }, what, timeoutMs, matches, signal);
 
 const waitForStage = (stage: Stage["stage"], timeoutMs: number, from = 0) =>
   base.waitForStage((candidate) => candidate.stage === stage, stage, timeoutMs, signal, from);

@@ -17,6 +17,7 @@ import { type PowerCutResult, powerCutTable } from "../support/power-cut-table.t
 import { choosePowerCuts, type PowerCut } from "../support/power-cuts.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { makeStick } from "../support/stick.ts";
+import { waitForRigView } from "../support/wait-for-view.ts";
 
 /**
  * A box and its base: versions that come over the tunnel and from a stick are installed and tried; a good one stays, whatever base does
@@ -83,22 +84,8 @@ function step(name: string, body: () => Promise<void>, timeoutMs = BOOT_TIMEOUT_
   });
 }
 
-async function waitForView(
-  what: string,
-  timeoutMs: number,
-  matches: (view: SensorView) => boolean,
-): Promise<SensorView> {
-  const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
-    const view = await rig.view(signal);
-    if (matches(view)) return view;
-    if (performance.now() > deadlineMs)
-      throw new Error(
-        `not within ${timeoutMs} ms: ${what}\n${JSON.stringify(view)}\n${(await sensor.vm.readConsole()).slice(-3000)}`,
-      );
-    await delay(POLL_MS, undefined, { signal });
-  }
-}
+const waitForView = (what: string, timeoutMs: number, matches: (view: SensorView) => boolean) =>
+  waitForRigView({ rig, sensor: () => sensor, pollMs: POLL_MS }, what, timeoutMs, matches, signal);
 
 /** Frames into the SPAN port as long as this sensor runs: what a version is on trial for is seeing them. */
 async function feed(fed: RunningSensor): Promise<void> {
