@@ -45,6 +45,8 @@ const FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const SECURE_BOOT_FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 const POLL_MS = 200;
+/** QEMU before 9.0 spoils a log of writes when zeroes are written without octets while something else is written. */
+const ONLY_WRITES = ",write-zeroes=off,discard=off";
 
 /** A sensor in QEMU, by emulation, without KVM. Its uplink reaches this machine as 10.0.2.2. */
 export interface SensorVm {
@@ -223,7 +225,10 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ...["-drive", `if=pflash,format=raw,file=${escapeComma(variablesFile(folder))}`],
     ...["-device", "virtio-rng-pci,addr=0x11", "-device", "qemu-xhci,id=usb,addr=0x12"],
     ...diskArguments(options),
-    ...["-device", "virtio-blk-pci,drive=disk,addr=0x10,bootindex=0"],
+    ...[
+      "-device",
+      `virtio-blk-pci,drive=disk,addr=0x10,bootindex=0${options.writeLog === undefined ? "" : ONLY_WRITES}`,
+    ],
     ...[
       "-netdev",
       options.uplinkTap === undefined

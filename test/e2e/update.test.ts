@@ -259,8 +259,8 @@ step(
   `the power is cut at ${POWER_CUTS} moments of the installation: the box starts, and comes to rest on the good version`,
   async () => {
     const log = await readBlockLog(writeLog);
-    const cuts = choosePowerCuts(log, installation, await partitionsOf(untouched), POWER_CUTS);
-    assert.equal(cuts.length, POWER_CUTS);
+    const cuts = choosePowerCuts(log, installation, await partitionsOf(rig.disk), POWER_CUTS);
+    assert.equal(cuts.length, POWER_CUTS, `of ${log.entries.length} requests, ${JSON.stringify(installation)}`);
     const results: PowerCutResult[] = [];
     for (const [number, cut] of cuts.entries()) results.push(await startAfter(cut, number, log));
     const table = powerCutTable(results, log.entries.length);

@@ -32,6 +32,7 @@ const HEAD_BYTES = 32;
 export async function readBlockLog(path: string): Promise<BlockLog> {
   const file = await open(path, "r");
   try {
+    const { size: logBytes } = await file.stat();
     const head = Buffer.alloc(HEAD_BYTES);
     await file.read(head, 0, HEAD_BYTES, 0);
     if (head.readBigUInt64LE(0) !== MAGIC || head.readBigUInt64LE(8) !== 1n)
@@ -41,13 +42,13 @@ export async function readBlockLog(path: string): Promise<BlockLog> {
     const entries: LoggedRequest[] = [];
     let at = sectorBytes;
     while (entries.length < count) {
-      const { bytesRead } = await file.read(head, 0, HEAD_BYTES, at);
-      if (bytesRead < HEAD_BYTES) throw new Error(`${path} has ${entries.length} of ${count} requests`);
+      await file.read(head, 0, HEAD_BYTES, at);
       const flags = Number(head.readBigUInt64LE(16));
       const sizeBytes = Number(head.readBigUInt64LE(8)) * sectorBytes;
       const dataAt = at + sectorBytes;
       const isDiscard = (flags & DISCARD) !== 0;
       at = dataAt + (isDiscard ? 0 : sizeBytes);
+      if (at > logBytes) throw new Error(`${path} has ${entries.length} of ${count} requests, then what is none`);
       entries.push({
         ...{ offsetBytes: Number(head.readBigUInt64LE(0)) * sectorBytes, sizeBytes, isDiscard, dataAt, endsAt: at },
         ...{ isFlush: (flags & FLUSH) !== 0, isForced: (flags & FORCED) !== 0 },

@@ -9,12 +9,12 @@ export interface PowerCut {
   readonly place: string;
 }
 
-/** The primary partition table lies in it. */
-const TABLE_BYTES = 1024 * 1024;
+/** Where no partition lies, there is the table of them, and its copy at the end of the disk. */
+const TABLE = "partition table";
 
 /**
- * `count` moments within requests that lie in the log from `fromBytes` to `toBytes`: every other one among those that change the ESP or what
- * lies outside the flashed partitions (their table, and the store, which is made later), evenly; the others evenly over all.
+ * `count` moments within requests that lie in the log from `fromBytes` to `toBytes`: every other one among those that change the ESP or
+ * the partition table, evenly; the others evenly over all.
  */
 export function choosePowerCuts(
   { entries }: BlockLog,
@@ -24,17 +24,16 @@ export function choosePowerCuts(
 ): readonly PowerCut[] {
   const placeOf = (offsetBytes: number) =>
     partitions.find((one) => offsetBytes >= one.offsetBytes && offsetBytes < one.offsetBytes + one.sizeBytes)?.label ??
-    "partition table, or the store";
+    TABLE;
   const all = entries
     .map(({ offsetBytes, sizeBytes, endsAt, isDiscard }, index) => ({
-      ...{ requests: index + 1, offsetBytes, endsAt, isWrite: sizeBytes > 0 && !isDiscard },
+      requests: index + 1,
+      endsAt,
+      isWrite: sizeBytes > 0 && !isDiscard,
       place: placeOf(offsetBytes),
     }))
     .filter(({ endsAt, isWrite }) => isWrite && endsAt > fromBytes && endsAt <= toBytes);
-  const critical = all.filter(
-    ({ place, offsetBytes }) =>
-      place === "esp" || place === "partition table, or the store" || offsetBytes < TABLE_BYTES,
-  );
+  const critical = all.filter(({ place }) => place === "esp" || place === TABLE);
   const criticalCount = Math.min(Math.ceil(count / 2), critical.length);
   const chosen = [...evenly(critical, criticalCount), ...evenly(all, count - criticalCount)];
   return chosen.sort((a, b) => a.requests - b.requests).map(({ requests, place }) => ({ requests, place }));
