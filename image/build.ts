@@ -2,20 +2,13 @@ import { access, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import type { Clock, Exec } from "../core/ports.ts";
 import { SUITE } from "./debian-tree.ts";
 import { readHostApt } from "./host-apt.ts";
+import { type ImageInputs, type ImagePaths, workPathsOf } from "./image-inputs.ts";
 import { type ImageManifest, PACKAGE_FORMAT, parsePackages } from "./manifest.ts";
 import { parsePcr11, pcr11FileOf } from "./measure.ts";
 import { holdLockedPackages } from "./package-lock/kept-packages.ts";
 import { missingFrom, type PackageLock, parsePackageLock } from "./package-lock/lock-file.ts";
 import { lockPackages } from "./package-lock/make-lock.ts";
-import {
-  type ImageInputs,
-  type ImagePaths,
-  parseDefinitions,
-  planCompression,
-  planDisk,
-  planRoot,
-  workPathsOf,
-} from "./plan.ts";
+import { parseDefinitions, planCompression, planDisk, planRoot } from "./plan.ts";
 import type { ImageProfile } from "./profile.ts";
 import { type BundledPackage, renderSbom } from "./sbom.ts";
 import { readSecureBootKeys } from "./secure-boot-keys.ts";

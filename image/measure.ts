@@ -1,4 +1,4 @@
-import { type ImageInputs, workPathsOf } from "./plan.ts";
+import { type ImageInputs, workPathsOf } from "./image-inputs.ts";
 import { inTools, type Step } from "./step.ts";
 
 /**

@@ -1,84 +1,21 @@
-import { type AptSettings, planTree } from "./debian-tree.ts";
+import { planTree } from "./debian-tree.ts";
+import { type ImageInputs, workPathsOf } from "./image-inputs.ts";
 import { publicKeyOf } from "./key-pair.ts";
 import { planPartitions, renderPartition } from "./layout.ts";
 import { PACKAGE_FORMAT } from "./manifest.ts";
-import { planMeasuring, signMeasurementScript } from "./measure.ts";
+import { planMeasuring } from "./measure.ts";
 import { lockedIndexOf } from "./package-lock/kept-packages.ts";
 import type { LockedTree } from "./package-lock/lock-file.ts";
-import type { ImageProfile } from "./profile.ts";
-import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
-import { type Action, inTools, type Step } from "./step.ts";
+import { SECURE_BOOT_KEYS } from "./secure-boot-keys.ts";
+import { planSigning } from "./sign.ts";
+import { type Action, copyFile, inShell, inTools, type Step } from "./step.ts";
+import { ukiArguments } from "./uki.ts";
 
-const TOOLS = "tools";
 /** Fixed, so that the same files give the same image; the root hash is what tells images apart. */
 const FILE_SYSTEM_UUID = "6e0a1f52-93c4-4c8e-8f0c-0a7c1e9a5d10";
 const VERITY_UUID = "b5a1d9f0-2f1c-4f0e-9a56-7d1b1f1c3e20";
 const DISK_UUID = "0d9f4e5c-1c0b-4f64-8b0e-c3a7a3e1d630";
 const VERITY_SALT = "ce9a".repeat(16);
-
-export interface ImagePaths {
-  /** The checkout: image/ and overlay/ are there. */
-  readonly project: string;
-  /** Holds the tools tree and the work folders. */
-  readonly cache: string;
-  readonly dist: string;
-}
-
-export interface ImageInputs {
-  readonly profile: ImageProfile;
-  readonly version: string;
-  readonly paths: ImagePaths;
-  readonly apt: AptSettings;
-  /** SOURCE_DATE_EPOCH: Unix seconds that date every file of the image. */
-  readonly epochS: number;
-  /** What the boot loader and the kernel are signed with; unsigned without. */
-  readonly keys: SecureBootKeys | undefined;
-  /** Packages come from this lock alone; from the mirror as it is without. */
-  readonly isLocked: boolean;
-  /** Lists of image/definitions, without comments. */
-  readonly definitions: Definitions;
-}
-
-export interface Definitions {
-  readonly toolsPackages: readonly string[];
-  readonly rootPackages: readonly string[];
-  readonly rootRemoved: readonly string[];
-  readonly rootPrograms: readonly string[];
-  readonly rootLibraries: readonly string[];
-  readonly rootModules: readonly string[];
-}
-
-export interface WorkPaths {
-  readonly tools: string;
-  readonly work: string;
-  readonly rootHash: string;
-  readonly packages: string;
-  /** .deb files that trees were made of. */
-  readonly packagesKept: string;
-  /** What `cepa image lock` writes. */
-  readonly packageLock: string;
-  readonly disk: string;
-  /** The disk under zstd. */
-  readonly compressed: string;
-  readonly manifest: string;
-  readonly sbom: string;
-}
-
-export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths {
-  const work = `${paths.cache}/${profile.name}`;
-  return {
-    tools: `${paths.cache}/${TOOLS}`,
-    work,
-    rootHash: `${work}/root.hash`,
-    packages: `${work}/packages.txt`,
-    packagesKept: `${paths.cache}/packages`,
-    packageLock: `${paths.project}/image/locks/${profile.name}.json`,
-    disk: `${paths.dist}/cepa-${profile.name}.raw`,
-    compressed: `${paths.dist}/cepa-${profile.name}.raw.zst`,
-    manifest: `${paths.dist}/cepa-${profile.name}.manifest.json`,
-    sbom: `${paths.dist}/cepa-${profile.name}.spdx.json`,
-  };
-}
 
 /** Text of a definitions file: one item a line, `#` starts a comment. */
 export function parseDefinitions(text: string): readonly string[] {
@@ -181,11 +118,11 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         // Under verity: who may sign what this box takes for an update. Without it the box takes none.
         ...updateKeys.map((from): Action => ({ kind: "lay", from, to: `${work}/system/usr/lib/cepa/update.pub` })),
         { kind: "write", path: `${work}/system/usr/lib/os-release`, text: renderOsRelease(inputs) },
-        runTool("systemd-sysusers", ["--root=/work/system"]),
+        inTools("systemd-sysusers", ["--root=/work/system"]),
         inShell("rm -f /work/system/etc/*- /work/system/etc/.pwd.lock"),
         { kind: "keepLibraries", tree: `${work}/system`, names: definitions.rootLibraries },
         { kind: "checkTree", tree: `${work}/system` },
-        runTool("mkfs.erofs", [
+        inTools("mkfs.erofs", [
           "--quiet",
           `-z${profile.compression}`,
           `-C${profile.clusterBytes}`,
@@ -200,7 +137,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
           sizeBytes: profile.sizes.rootBytes,
           place: "a root partition",
         },
-        runTool("veritysetup", [
+        inTools("veritysetup", [
           "format",
           `--salt=${VERITY_SALT}`,
           `--uuid=${VERITY_UUID}`,
@@ -241,7 +178,7 @@ export function planDisk(inputs: ImageInputs, rootHash: string): readonly Step[]
       outputs: [`${work}/cepa.efi`, `${work}/systemd-bootx64.efi`, ...pcrKeys.map(() => `${work}/pcr.pub`)],
       actions: [
         ...pcrKeys.map((from) => copyFile(from, `${work}/pcr.pub`)),
-        runTool("ukify", [...ukiArguments(inputs, rootHash), "--output=/work/cepa.efi"]),
+        inTools("ukify", [...ukiArguments(inputs, rootHash), "--output=/work/cepa.efi"]),
         inShell("cp /usr/lib/systemd/boot/efi/systemd-bootx64.efi /work/"),
       ],
     },
@@ -325,7 +262,7 @@ export function planCompression({ profile, paths }: ImageInputs): readonly Step[
       outputs: [compressed],
       actions: [
         { kind: "run", where: "host", program: "ln", args: ["-f", disk, `${work}/disk.raw`] },
-        runTool("zstd", ["-19", "-T2", "-q", "-f", "/work/disk.raw", "-o", "/work/disk.raw.zst"]),
+        inTools("zstd", ["-19", "-T2", "-q", "-f", "/work/disk.raw", "-o", "/work/disk.raw.zst"]),
         inShell("rm /work/disk.raw"),
         { kind: "move", from: `${work}/disk.raw.zst`, to: compressed },
       ],
@@ -334,96 +271,12 @@ export function planCompression({ profile, paths }: ImageInputs): readonly Step[
 }
 
 /**
- * Signs what a TPM measures of the kernel and what the firmware starts, and makes what enrols the keys in a box whose firmware is in setup mode: systemd-boot takes that from
- * loader/keys (systemd-boot(7)). sbsign dates its signatures; all else is the same each time.
- */
-function planSigning(inputs: ImageInputs, rootHash: string): Step {
-  const { profile, paths, keys, epochS } = inputs;
-  const { work } = workPathsOf(paths, profile);
-  const step = { name: "sign", after: ["uki", "measure"], outputs: [`${work}/signed`] };
-  const folder: Action = { kind: "makeFolder", path: `${work}/signed` };
-  if (keys === undefined)
-    return {
-      ...step,
-      does: "leave the boot loader and the kernel unsigned",
-      inputs: [],
-      actions: [folder, ...SIGNED.map((name) => copyFile(`${work}/${name}`, `${work}/signed/${name}`))],
-    };
-  const certificates = SECURE_BOOT_KEYS.map((key) => `${keys.folder}/${key}.crt`);
-  return {
-    ...step,
-    does: "sign the boot loader and the kernel",
-    inputs: [...certificates, `${keys.folder}/owner.guid`],
-    actions: [
-      folder,
-      withKeys(keys, signMeasurementScript(inputs, "/work/signed/pcrsig.json")),
-      runTool("ukify", [
-        ...ukiArguments(inputs, rootHash),
-        "--section=.pcrsig:@/work/signed/pcrsig.json",
-        "--output=/work/signed/measured.efi",
-      ]),
-      ...signWithDb(keys, work, "systemd-bootx64.efi", "systemd-bootx64.efi"),
-      ...signWithDb(keys, work, "signed/measured.efi", "cepa.efi"),
-      inShell("rm /work/signed/measured.efi"),
-      ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, { keys, epochS }))),
-    ],
-  };
-}
-
-/** Files of the work folder that the firmware starts. */
-const SIGNED = ["systemd-bootx64.efi", "cepa.efi"];
-/**
  * The boot loader as often as a kernel has tries, and once more: see overlay/usr/lib/cepa/enter-boot-loader. Of entries for one file,
  * firmware may keep only one.
  */
 const BOOT_LOADERS = [1, 2, 3, 4].map((number) => `cepa/boot-${number}.efi`);
 /** Of the ESP: `auto` is what systemd-boot takes without being asked. */
 const ENROLMENT = "loader/keys/auto";
-
-function ukiArguments({ profile, keys }: ImageInputs, rootHash: string): readonly string[] {
-  return [
-    "build",
-    "--linux=/work/vmlinuz",
-    "--initrd=/work/initrd.zst",
-    ...(profile.hasMicrocode ? ["--microcode=/work/microcode.cpio"] : []),
-    `--cmdline=${renderCommandLine(profile, rootHash)}`,
-    "--os-release=@/work/system/usr/lib/os-release",
-    ...(keys === undefined ? [] : ["--pcrpkey=/work/pcr.pub"]),
-  ];
-}
-
-/** `from`, of the work folder, into signed/NAME. A token is the host's: its driver and its daemon are there, and not in the tools tree. */
-function signWithDb(keys: SecureBootKeys, work: string, from: string, name: string): readonly Action[] {
-  const sign = (key: readonly string[], keysFolder: string, workFolder: string) => [
-    ...key,
-    ...["--cert", `${keysFolder}/db.crt`, "--output", `${workFolder}/signed/${name}`, `${workFolder}/${from}`],
-  ];
-  const { folder, dbUri } = keys;
-  const verify = `sbverify --cert /keys/db.crt /work/signed/${name}`;
-  if (dbUri === undefined)
-    return [withKeys(keys, `sbsign ${sign(["--key", "/keys/db.key"], "/keys", "/work").join(" ")} && ${verify}`)];
-  const args = sign(["--engine", "pkcs11", "--key", dbUri], folder, work);
-  return [{ kind: "run", where: "host", program: "sbsign", args }, withKeys(keys, verify)];
-}
-
-/**
- * An update of the firmware's variable, signed with the key above it (UEFI 2.10, section 8.2.2); PK signs itself. It bears the
- * image's date: the firmware takes none that is older than what it has.
- */
-function enrolScript(key: SecureBootKey, { keys, epochS }: { keys: SecureBootKeys; epochS: number }): string {
-  const signer = key === "db" ? "KEK" : "PK";
-  const list = `/work/signed/${key}.esl`;
-  return [
-    `cert-to-efi-sig-list -g ${keys.ownerGuid} /keys/${key}.crt ${list}`,
-    `sign-efi-sig-list -g ${keys.ownerGuid} -t "$(date -u -d @${epochS} '+%Y-%m-%d %H:%M:%S')" ` +
-      `-k /keys/${signer}.key -c /keys/${signer}.crt ${key} ${list} /work/signed/${key}.auth`,
-    `rm ${list}`,
-  ].join("; ");
-}
-
-function withKeys({ folder }: SecureBootKeys, script: string): Action {
-  return { ...inTools("sh", ["-euc", script]), env: { CEPA_KEYS: folder } };
-}
 
 /** `secure-boot-enroll if-safe`: without asking in a virtual machine only; elsewhere a technician chooses it in the menu. */
 function renderLoader({ keys }: ImageInputs): string {
@@ -434,20 +287,6 @@ function renderLoader({ keys }: ImageInputs): string {
     ...(keys === undefined ? [] : ["secure-boot-enroll if-safe"]),
     "",
   ].join("\n");
-}
-
-export function renderCommandLine(profile: ImageProfile, rootHash: string): string {
-  return [
-    `roothash=${rootHash}`,
-    ...profile.consoles.map((console) => `console=${console}`),
-    "quiet loglevel=3 panic=10 ro",
-    "systemd.gpt_auto=no systemd.firstboot=no systemd.show_status=no",
-    // Nothing that the firmware or the unverified ESP hands over becomes part of the system.
-    "systemd.import_credentials=no",
-    "ipv6.disable_ipv6=1",
-    "lockdown=confidentiality module.sig_enforce=1 init_on_free=1 slab_nomerge page_alloc.shuffle=1",
-    "randomize_kstack_offset=on vsyscall=none debugfs=off",
-  ].join(" ");
 }
 
 function renderOsRelease(inputs: ImageInputs): string {
@@ -462,16 +301,4 @@ function renderOsRelease(inputs: ImageInputs): string {
     `VARIANT_ID=${inputs.profile.name}`,
     "",
   ].join("\n");
-}
-
-function runTool(program: string, args: readonly string[]): Action {
-  return inTools(program, args);
-}
-
-function inShell(script: string): Action {
-  return runTool("sh", ["-euc", script]);
-}
-
-function copyFile(from: string, to: string): Action {
-  return { kind: "lay", from, to };
 }

@@ -77,3 +77,11 @@ export function renderAction(action: Action): string {
 export function inTools(program: string, args: readonly string[]): Extract<Action, { kind: "run" }> {
   return { kind: "run", where: "tools", program, args };
 }
+
+export function inShell(script: string): Action {
+  return inTools("sh", ["-euc", script]);
+}
+
+export function copyFile(from: string, to: string): Action {
+  return { kind: "lay", from, to };
+}

@@ -6,8 +6,8 @@ import {
   SUMS_FILE,
   type UpdateDescription,
 } from "../core/contract/update-set.ts";
+import { type ImageInputs, workPathsOf } from "./image-inputs.ts";
 import { privateKeyOf, publicKeyOf } from "./key-pair.ts";
-import { type ImageInputs, workPathsOf } from "./plan.ts";
 import type { Action, Step } from "./step.ts";
 
 export interface UpdateInputs {

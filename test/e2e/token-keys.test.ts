@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { nodeExec } from "../../core/node/exec.ts";
-import { type ImageInputs, planDisk } from "../../image/plan.ts";
+import type { ImageInputs } from "../../image/image-inputs.ts";
+import { planDisk } from "../../image/plan.ts";
 import { findProfile, type ImageProfile } from "../../image/profile.ts";
 import { makeSecureBootKeys, readSecureBootKeys } from "../../image/secure-boot-keys.ts";
 

@@ -3,8 +3,8 @@ import { cp, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { contentFilesOf, renderSums, type UpdateDescription } from "../../core/contract/update-set.ts";
 import { nodeExec } from "../../core/node/exec.ts";
-import { renderCommandLine } from "../../image/plan.ts";
 import { findProfile } from "../../image/profile.ts";
+import { renderCommandLine } from "../../image/uki.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const TOOLS = join(PROJECT, ".cache/image/tools");

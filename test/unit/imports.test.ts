@@ -176,6 +176,23 @@ test("cepa reaches nothing of the sensor's code", () => {
   );
 });
 
+test("no imports go in a circle, but within decode/", () => {
+  const byPath = new Map(modules.map((module) => [module.path, module]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const follow = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+    if (done.has(path) || trail.includes(path)) return;
+    for (const to of byPath.get(path)?.imports ?? []) follow(to, [...trail, path]);
+    done.add(path);
+  };
+  for (const { path } of modules) follow(path, []);
+  assert.deepEqual(
+    circles.filter((circle) => circle.split(" → ").some((path) => !path.startsWith("appliance/decode/"))),
+    [],
+  );
+});
+
 test("only adapters and services touch the world", () => {
   const wrong = modules
     .filter(({ path, packages }) => {

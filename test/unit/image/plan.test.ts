@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ImageInputs } from "../../../image/image-inputs.ts";
 import { parsePackages } from "../../../image/manifest.ts";
-import { type ImageInputs, parseDefinitions, planDisk, planRoot, renderCommandLine } from "../../../image/plan.ts";
+import { parseDefinitions, planDisk, planRoot } from "../../../image/plan.ts";
 import { findProfile, type ImageProfile } from "../../../image/profile.ts";
 import { renderAction } from "../../../image/step.ts";
+import { renderCommandLine } from "../../../image/uki.ts";
 
 const ROOT_HASH = "ab".repeat(32);
 const profile = findProfile("qemu") as ImageProfile;
