@@ -60,6 +60,10 @@ long-flood: sensor ## floods of millions of packets, what they take, into docs (
 long-power-cuts: image ## an update with the power cut at 20 moments, into docs
 	@CEPA_POWER_CUTS=20 CEPA_POWER_CUTS_PAGE=$(CURDIR)/docs/POWER-CUTS.md bash scripts/private-network.sh node --test --test-reporter=spec test/e2e/update.test.ts
 
+long-hardware: ## the hardware profile from every kind of disk, into docs (HARDWARE_ARGS, --help)
+	@$(MAKE) image PROFILE=hardware
+	@bash scripts/private-network.sh node scripts/hardware.ts --docs docs $(HARDWARE_ARGS)
+
 fuzz: setup ## hostile octets, ten minutes for each decoder (FUZZ_ARGS, --help)
 	@node test/fuzz/fuzz.ts $(FUZZ_ARGS)
 

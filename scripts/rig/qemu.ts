@@ -16,6 +16,8 @@ export interface SensorVmOptions {
   readonly discardWrites?: boolean;
   /** A file that is there: gets the order of all writes and flushes (QEMU's blklogwrites). */
   readonly writeLog?: string;
+  /** By default virtio. */
+  readonly storage?: Storage;
   /** Firmware that checks signatures once it has keys. By default one that doesn't. */
   readonly secureBoot?: boolean;
   /** The firmware's variables are those of the last start in this folder: keys that were enrolled stay. */
@@ -36,6 +38,10 @@ export interface SensorVmOptions {
   readonly more?: readonly string[];
 }
 
+/** What the disk is plugged into. `sd`: a card at an SDHCI host, which Linux drives as it does an eMMC chip. */
+export const STORAGES = ["virtio", "sata", "nvme", "usb", "sd"] as const;
+export type Storage = (typeof STORAGES)[number];
+
 export const UPLINK_MAC = "02:ce:9a:00:00:01";
 export function spanMac(port: number): string {
   return `02:ce:9a:00:01:${port.toString(16).padStart(2, "0")}`;
@@ -45,6 +51,8 @@ const FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const SECURE_BOOT_FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 const POLL_MS = 200;
+/** A system that has only just started may not yet listen to its button. */
+const PRESS_MS = 5000;
 /** QEMU before 9.0 spoils a log of writes when zeroes are written without octets while something else is written. */
 const ONLY_WRITES = ",write-zeroes=off,discard=off";
 
@@ -146,12 +154,17 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
       setSpan: (port, up) => setLink(`span${port}`, up),
       plugStick: (path) => plugStick(qmp, path),
       powerDown: async (timeoutMs) => {
-        await qmp.command("system_powerdown");
         let timer: NodeJS.Timeout | undefined;
+        const press = () => void qmp.command("system_powerdown").catch(() => {});
+        press();
+        const again = setInterval(press, PRESS_MS);
         const late = new Promise<never>((_, reject) => {
           timer = setTimeout(() => reject(new Error(`the sensor is still on after ${timeoutMs} ms`)), timeoutMs);
         });
-        await Promise.race([ended, late]).finally(() => clearTimeout(timer));
+        await Promise.race([ended, late]).finally(() => {
+          clearTimeout(timer);
+          clearInterval(again);
+        });
       },
       kill: async () => {
         cutPower();
@@ -225,10 +238,7 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ...["-drive", `if=pflash,format=raw,file=${escapeComma(variablesFile(folder))}`],
     ...["-device", "virtio-rng-pci,addr=0x11", "-device", "qemu-xhci,id=usb,addr=0x12"],
     ...diskArguments(options),
-    ...[
-      "-device",
-      `virtio-blk-pci,drive=disk,addr=0x10,bootindex=0${options.writeLog === undefined ? "" : ONLY_WRITES}`,
-    ],
+    ...storageArguments(options),
     ...[
       "-netdev",
       options.uplinkTap === undefined
@@ -263,6 +273,21 @@ function diskArguments({ disk, discardWrites, writeLog }: SensorVmOptions): read
     ...["-blockdev", `driver=file,node-name=disk-log,filename=${escapeComma(writeLog)}`],
     ...["-blockdev", "driver=blklogwrites,node-name=disk,file=disk-file,log=disk-log,log-sector-size=512"],
   ];
+}
+
+function storageArguments({ storage = "virtio", writeLog }: SensorVmOptions): readonly string[] {
+  switch (storage) {
+    case "virtio":
+      return ["-device", `virtio-blk-pci,drive=disk,addr=0x10,bootindex=0${writeLog === undefined ? "" : ONLY_WRITES}`];
+    case "sata":
+      return ["-device", "ide-hd,drive=disk,bus=ide.0,bootindex=0"];
+    case "nvme":
+      return ["-device", "nvme,drive=disk,serial=cepa,addr=0x10,bootindex=0"];
+    case "usb":
+      return ["-device", "usb-storage,drive=disk,bus=usb.0,bootindex=0"];
+    case "sd":
+      return ["-device", "sdhci-pci,addr=0x10", "-device", "sd-card,drive=disk"];
+  }
 }
 
 /**
