@@ -40,7 +40,7 @@ asan: setup ## the ring addon under AddressSanitizer
 	@$(AS_ROOT) bash scripts/asan.sh
 
 e2e: image ## the booted image
-	@bash scripts/private-network.sh $(TESTS) --test-concurrency=1 'test/e2e/**/*.test.ts'
+	@bash scripts/e2e.sh $(TESTS)
 
 score: sensor ## measured against ../shared
 	@node scripts/score.ts
@@ -86,4 +86,4 @@ reproduce: sensor cepa ## two builds of the image in different surroundings, com
 clean: ## delete what was built, keep what is cached
 	rm -rf dist build
 
-.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood long-power-cuts fuzz classifier long-randomness bench-image bench-boot reproduce clean
+.PHONY: help setup sensor cepa image demo test check unit integration asan e2e score beyond bench bench-live long-flood long-power-cuts long-hardware fuzz classifier long-randomness bench-image bench-boot reproduce clean
