@@ -20,6 +20,7 @@ cepa: setup ## dist/cepa
 
 image: sensor cepa ## dist/cepa-PROFILE.raw (PROFILE=qemu, KEYS=a folder of keys)
 	@[ -n "$(KEYS)" ] || [ -e .cache/secure-boot/pcr.pub ] || dist/cepa image keys .cache/secure-boot --owner "Cepa development"
+	@[ -n "$(KEYS)" ] || [ -e .cache/secure-boot/db-next.crt ] || dist/cepa image keys .cache/secure-boot --owner "Cepa development" --next-db
 	@dist/cepa image build --profile $(or $(PROFILE),qemu) --keys $(or $(KEYS),.cache/secure-boot)
 
 demo: image ## everything from nothing to a live sensor

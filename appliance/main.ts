@@ -16,6 +16,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor profile learn|check|show   how the entropy of a protocol develops, and what leaves that
   cepa-sensor status [--watch] [--json]  how far this sensor is
   cepa-sensor network                    sets the ports up; run once at boot, as root
+  cepa-sensor admit-key                  brings the next key of Secure Boot into the firmware; run once at boot, as root
   cepa-sensor check-root                 reads every block of the root file system; run once a day, as root
   cepa-sensor import DEVICE              makes an update on a USB stick ready
   cepa-sensor install                    installs an update that is ready; run as root
@@ -44,6 +45,7 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  "admit-key": async () => (await import("./admit-key-command.ts")).runAdmitKeyCommand,
   "check-root": async () => (await import("./check-root-command.ts")).runCheckRootCommand,
   import: async () => (await import("./import-command.ts")).runImportCommand,
   install: async () => (await import("./install-command.ts")).runInstallCommand,

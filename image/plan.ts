@@ -1,4 +1,5 @@
 import { planTree } from "./debian-tree.ts";
+import { NEXT_DB_UPDATE, nextDbScript, withKeys } from "./enrol.ts";
 import { type ImageInputs, workPathsOf } from "./image-inputs.ts";
 import { publicKeyOf } from "./key-pair.ts";
 import { planPartitions, renderPartition } from "./layout.ts";
@@ -37,6 +38,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
   const sensor = `${paths.dist}/cepa-sensor`;
   const native = `${paths.dist}/native`;
   const updateKeys = inputs.keys === undefined ? [] : [publicKeyOf(inputs.keys, "update")];
+  const nextDb = planNextDb(inputs);
   const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`, {
     ...packagesFrom("root"),
     ...(profile.hasMicrocode ? { components: "main non-free-firmware" } : {}),
@@ -101,10 +103,11 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         ),
       ],
     },
+    ...nextDb,
     {
       name: "system",
       does: "lay the sensor over the root file system, and seal it",
-      after: ["root"],
+      after: ["root", ...nextDb.map(({ name }) => name)],
       inputs: [...overlays, sensor, native, ...updateKeys, `${image}/tree`],
       outputs: [`${work}/system`, `${work}/root.erofs`, `${work}/root.verity`, rootHash],
       actions: [
@@ -117,6 +120,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         { kind: "lay", from: native, to: `${work}/system/usr/lib/cepa/native` },
         // Under verity: who may sign what this box takes for an update. Without it the box takes none.
         ...updateKeys.map((from): Action => ({ kind: "lay", from, to: `${work}/system/usr/lib/cepa/update.pub` })),
+        ...nextDb.map(() => copyFile(`${work}/${NEXT_DB_UPDATE}`, `${work}/system/usr/lib/cepa/${NEXT_DB_UPDATE}`)),
         { kind: "write", path: `${work}/system/usr/lib/os-release`, text: renderOsRelease(inputs) },
         inTools("systemd-sysusers", ["--root=/work/system"]),
         inShell("rm -f /work/system/etc/*- /work/system/etc/.pwd.lock"),
@@ -152,6 +156,21 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
           place: "a verity partition",
         },
       ],
+    },
+  ];
+}
+
+/** In the root, so that dm-verity and the signature of the kernel vouch for it; only KEK can have made it all the same. */
+function planNextDb({ keys, paths, profile, epochS }: ImageInputs): readonly Step[] {
+  if (keys?.hasNextDb !== true) return [];
+  return [
+    {
+      name: "next-db",
+      does: "sign the next key of Secure Boot for the boxes' firmware",
+      after: ["tools"],
+      inputs: [`${keys.folder}/db-next.crt`, `${keys.folder}/KEK.crt`, `${keys.folder}/owner.guid`],
+      outputs: [`${workPathsOf(paths, profile).work}/${NEXT_DB_UPDATE}`],
+      actions: [withKeys(keys, nextDbScript(keys, epochS))],
     },
   ];
 }

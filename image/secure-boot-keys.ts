@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Exec } from "../core/ports.ts";
 import { KEY_PAIRS, type KeyPair, keyPairFiles, makeKeyPair } from "./key-pair.ts";
+import { makeCertificate } from "./signing-certificate.ts";
 import { faultOfTokenUri } from "./token-uri.ts";
+import { readVendorKeys, type VendorKeys } from "./vendor-keys.ts";
 
 /** UEFI 2.10, section 32.3: the platform key signs the key exchange keys, those sign db, and a key in db signs what boots. */
 export const SECURE_BOOT_KEYS = ["PK", "KEK", "db"] as const;
@@ -11,11 +13,8 @@ export type SecureBootKey = (typeof SECURE_BOOT_KEYS)[number];
 
 const GUID_FILE = "owner.guid";
 const DB_URI_FILE = "db.uri";
+const NEXT_DB_FILE = "db-next.crt";
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** They outlive the boxes; the firmware looks at no date. */
-const VALID_DAYS = 20 * 365;
-/** RSA-2048 with SHA-256 is what all firmware checks. */
-const ALGORITHM = ["-newkey", "rsa:2048", "-sha256", "-nodes"];
 
 export class SecureBootKeysError extends Error {
   override readonly name = "SecureBootKeysError";
@@ -35,6 +34,10 @@ export interface SecureBootKeys {
   readonly ownerGuid: string;
   /** db is in a PKCS #11 token, under this URI, and db.uri is in the place of db.key. */
   readonly dbUri?: string;
+  /** Images bring the certificate of the next db into the firmware of their boxes: db-rollover.ts. */
+  readonly hasNextDb?: true;
+  /** Stay in the firmware, beside the provider's. */
+  readonly vendor?: VendorKeys;
 }
 
 /**
@@ -57,19 +60,8 @@ export async function makeSecureBootKeys(
   await mkdir(dirname(folder), { recursive: true });
   const made = await mkdtemp(`${folder}.`); // nobody else reads it
   try {
-    for (const key of SECURE_BOOT_KEYS) {
-      const inToken = key === "db" ? dbUri : undefined;
-      const source =
-        inToken === undefined
-          ? [...ALGORITHM, "-keyout", `${made}/${key}.key`]
-          : ["-sha256", "-engine", "pkcs11", "-keyform", "engine", "-key", inToken];
-      const files = [...source, "-out", `${made}/${key}.crt`];
-      const subject = `/CN=${owner.replaceAll(/[/\\]/g, "-")} ${key}`;
-      const validity = ["-days", String(VALID_DAYS)];
-      await exec("openssl", ["req", "-x509", ...validity, "-subj", subject, ...files], signal);
-      if (inToken === undefined) await chmod(`${made}/${key}.key`, 0o600);
-      else await writeFile(`${made}/${DB_URI_FILE}`, `${inToken}\n`);
-    }
+    for (const key of SECURE_BOOT_KEYS)
+      await makeCertificate(made, key, `${owner} ${key}`, exec, signal, key === "db" ? dbUri : undefined);
     const ownerGuid = randomUUID();
     await writeFile(`${made}/${GUID_FILE}`, `${ownerGuid}\n`);
     for (const pair of KEY_PAIRS) await makeKeyPair(made, pair);
@@ -130,7 +122,13 @@ export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys
       `${folder}/${GUID_FILE}: expected a GUID, found ${JSON.stringify(ownerGuid)}`,
     );
   const names = await readdir(folder);
-  if (!names.includes(DB_URI_FILE)) return { folder, ownerGuid };
+  const vendor = await readVendorKeys(folder);
+  const keys: SecureBootKeys = {
+    ...{ folder, ownerGuid },
+    ...(names.includes(NEXT_DB_FILE) ? { hasNextDb: true } : {}),
+    ...(vendor === undefined ? {} : { vendor }),
+  };
+  if (!names.includes(DB_URI_FILE)) return keys;
   if (names.includes("db.key"))
     throw new SecureBootKeysError(
       "badUri",
@@ -138,10 +136,10 @@ export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys
     );
   const dbUri = (await readFile(`${folder}/${DB_URI_FILE}`, "utf8")).trim();
   checkUri(`${folder}/${DB_URI_FILE}`, dbUri);
-  return { folder, ownerGuid, dbUri };
+  return { ...keys, dbUri };
 }
 
-function checkUri(where: string, uri: string): void {
+export function checkUri(where: string, uri: string): void {
   const fault = faultOfTokenUri(uri);
   if (fault !== undefined) throw new SecureBootKeysError("badUri", `${where}: ${fault}`);
 }

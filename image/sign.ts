@@ -1,8 +1,10 @@
+import { enrolScript, withKeys } from "./enrol.ts";
 import { type ImageInputs, workPathsOf } from "./image-inputs.ts";
 import { signMeasurementScript } from "./measure.ts";
-import { SECURE_BOOT_KEYS, type SecureBootKey, type SecureBootKeys } from "./secure-boot-keys.ts";
+import { SECURE_BOOT_KEYS, type SecureBootKeys } from "./secure-boot-keys.ts";
 import { type Action, copyFile, inShell, inTools, type Step } from "./step.ts";
 import { ukiArguments } from "./uki.ts";
+import { VENDOR_FOLDER, VENDOR_VARIABLES } from "./vendor-keys.ts";
 
 /** Files of the work folder that the firmware starts. */
 const SIGNED = ["systemd-bootx64.efi", "cepa.efi"];
@@ -27,7 +29,7 @@ export function planSigning(inputs: ImageInputs, rootHash: string): Step {
   return {
     ...step,
     does: "sign the boot loader and the kernel",
-    inputs: [...certificates, `${keys.folder}/owner.guid`],
+    inputs: [...certificates, `${keys.folder}/owner.guid`, ...vendorFiles(keys)],
     actions: [
       folder,
       withKeys(keys, signMeasurementScript(inputs, "/work/signed/pcrsig.json")),
@@ -39,9 +41,16 @@ export function planSigning(inputs: ImageInputs, rootHash: string): Step {
       ...signWithDb(keys, work, "systemd-bootx64.efi", "systemd-bootx64.efi"),
       ...signWithDb(keys, work, "signed/measured.efi", "cepa.efi"),
       inShell("rm /work/signed/measured.efi"),
-      ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, { keys, epochS }))),
+      ...SECURE_BOOT_KEYS.map((key) => withKeys(keys, enrolScript(key, keys, epochS))),
     ],
   };
+}
+
+function vendorFiles({ folder, vendor }: SecureBootKeys): readonly string[] {
+  if (vendor === undefined) return [];
+  return VENDOR_VARIABLES.flatMap((variable) =>
+    vendor[variable].map((name) => `${folder}/${VENDOR_FOLDER}/${variable}/${name}`),
+  );
 }
 
 /** `from`, of the work folder, into signed/NAME. A token is the host's: its driver and its daemon are there, and not in the tools tree. */
@@ -56,23 +65,4 @@ function signWithDb(keys: SecureBootKeys, work: string, from: string, name: stri
     return [withKeys(keys, `sbsign ${sign(["--key", "/keys/db.key"], "/keys", "/work").join(" ")} && ${verify}`)];
   const args = sign(["--engine", "pkcs11", "--key", dbUri], folder, work);
   return [{ kind: "run", where: "host", program: "sbsign", args }, withKeys(keys, verify)];
-}
-
-/**
- * An update of the firmware's variable, signed with the key above it (UEFI 2.10, section 8.2.2); PK signs itself. It bears the
- * image's date: the firmware takes none that is older than what it has.
- */
-function enrolScript(key: SecureBootKey, { keys, epochS }: { keys: SecureBootKeys; epochS: number }): string {
-  const signer = key === "db" ? "KEK" : "PK";
-  const list = `/work/signed/${key}.esl`;
-  return [
-    `cert-to-efi-sig-list -g ${keys.ownerGuid} /keys/${key}.crt ${list}`,
-    `sign-efi-sig-list -g ${keys.ownerGuid} -t "$(date -u -d @${epochS} '+%Y-%m-%d %H:%M:%S')" ` +
-      `-k /keys/${signer}.key -c /keys/${signer}.crt ${key} ${list} /work/signed/${key}.auth`,
-    `rm ${list}`,
-  ].join("; ");
-}
-
-function withKeys({ folder }: SecureBootKeys, script: string): Action {
-  return { ...inTools("sh", ["-euc", script]), env: { CEPA_KEYS: folder } };
 }

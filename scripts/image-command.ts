@@ -7,20 +7,21 @@ import { nodeExec } from "../core/node/exec.ts";
 import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
 import { withBuildLock } from "../image/build-lock.ts";
-import { KEY_PAIRS } from "../image/key-pair.ts";
 import { findProfile, PROFILES } from "../image/profile.ts";
-import { addKeyPairs, makeSecureBootKeys, SecureBootKeysError } from "../image/secure-boot-keys.ts";
+import { SecureBootKeysError } from "../image/secure-boot-keys.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError } from "../image/step-runner.ts";
+import { VendorKeysError } from "../image/vendor-keys.ts";
 import { findCheckout } from "./checkout.ts";
 import { runImageCvesCommand } from "./image-cves-command.ts";
+import { runImageKeysCommand } from "./image-keys-command.ts";
 import { runImageLockCommand } from "./image-lock-command.ts";
 import { reportImageStep, reportWaiting } from "./image-report.ts";
 
 const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--image-version VERSION] [--minimum-version VERSION] [--dry-run] [--json]
        cepa image lock [--profile NAME]
        cepa image cves FILE [--profile NAME] [--json]
-       cepa image keys FOLDER [--owner NAME] [--db URI]
+       cepa image keys FOLDER [--owner NAME] [--db URI] [--next-db | --use-next-db]
 
 build makes the disk image of a sensor, and with keys the set that \`cepa update publish\` takes: dist/cepa-PROFILE-VERSION.update.
 
@@ -37,20 +38,14 @@ lock makes the packages' trees as build does, and writes what they are made of i
 
 cves says which known flaws its packages have, given the data of Debian's security tracker.
 
-keys makes PK, KEK and db for Secure Boot, and two pairs: update.key and update.pub (Ed25519) for updates, pcr.key and pcr.pub (RSA) for
-what a TPM measures, in FOLDER, which must not be there or be empty; a folder of keys that lacks only pairs gets them. Boxes trust what
-db, update.key and pcr.key have signed: keep a copy where the images are built and one in a safe.
-
-  --owner NAME    whose keys they are, in the certificates (default: Cepa)
-  --db URI        db is the RSA key in a PKCS #11 token that this URI names (pkcs11:token=…;object=…;pin-source=file:/…): FOLDER gets db.uri,
-                  and no db.key. This machine needs sbsigntool, libengine-pkcs11-openssl and the token's module, known to p11-kit
+keys makes the keys that boxes trust; \`cepa image keys --help\` says more.
 
 CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is used. SOURCE_DATE_EPOCH dates the image.
 `;
 
 /** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  if (args[0] === "keys") return runKeysCommand(args.slice(1), signal);
+  if (args[0] === "keys") return runImageKeysCommand(args.slice(1), signal);
   if (args[0] === "cves") return runImageCvesCommand(args.slice(1));
   if (args[0] === "lock") return runImageLockCommand(args.slice(1), signal);
   const options = readOptions(args);
@@ -119,59 +114,16 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     if (signal.aborted) throw error;
     process.stderr.write(`cepa image: ${error instanceof Error ? error.message : String(error)}\n`);
     if (
-      !(error instanceof ImageError || error instanceof SecureBootKeysError || error instanceof ConfigError) &&
+      !(
+        error instanceof ImageError ||
+        error instanceof SecureBootKeysError ||
+        error instanceof VendorKeysError ||
+        error instanceof ConfigError
+      ) &&
       error instanceof Error &&
       error.stack !== undefined
     )
       process.stderr.write(`${error.stack}\n`);
-    return 1;
-  }
-}
-
-async function runKeysCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  let folder: string | undefined;
-  let owner: string;
-  let dbUri: string | undefined;
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        owner: { type: "string", default: "Cepa" },
-        db: { type: "string" },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-    if (values.help) {
-      process.stdout.write(USAGE);
-      return 0;
-    }
-    if (positionals.length > 1) throw new Error("one folder, please");
-    folder = positionals[0];
-    owner = values.owner;
-    dbUri = values.db;
-  } catch (error) {
-    process.stderr.write(`cepa image keys: ${(error as Error).message}\n${USAGE}`);
-    return 2;
-  }
-  if (folder === undefined) {
-    process.stderr.write(`cepa image keys: which folder?\n${USAGE}`);
-    return 2;
-  }
-  try {
-    const added = dbUri === undefined ? await addKeyPairs(resolve(folder)) : [];
-    if (added.length > 0) {
-      process.stdout.write(`${folder}: added the pairs ${added.join(" and ")}; the other keys are as they were\n`);
-      return 0;
-    }
-    await makeSecureBootKeys(resolve(folder), owner, nodeExec, signal, dbUri);
-    process.stdout.write(
-      `${folder}: PK, KEK, db and the pairs ${KEY_PAIRS.join(" and ")}; build with --keys ${folder}\n`,
-    );
-    return 0;
-  } catch (error) {
-    if (signal.aborted) throw error;
-    process.stderr.write(`cepa image keys: ${(error as Error).message}\n`);
     return 1;
   }
 }

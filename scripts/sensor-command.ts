@@ -1,4 +1,4 @@
-import type { HealthRecord } from "../core/contract/health.ts";
+import type { HealthRecord, KeyAdmission } from "../core/contract/health.ts";
 import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
@@ -204,6 +204,7 @@ function renderView(view: SensorView, running: boolean): string {
       ["image", `${health.imageVersion}; ${rootWords(health, nowMs)}`],
       ["update", updateWords(health.update ?? null, nowMs)],
       ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
+      ...keyWords(health.keyAdmission ?? null),
       ...(health.shortfalls ?? []).map((what): [string, string] => ["TOO LITTLE", what]),
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
@@ -231,6 +232,14 @@ function renderView(view: SensorView, running: boolean): string {
     );
   }
   return lines.map(([key, value]) => `${key.padEnd(16)}${printable(value)}\n`).join("");
+}
+
+/** A line of its own, where the image brings a key to the firmware. */
+function keyWords(admission: KeyAdmission | null): readonly [string, string][] {
+  if (admission === null) return [];
+  const { result, detail } = admission;
+  if (result === "known" || result === "added") return [["next db", "is in the firmware"]];
+  return [["next db", `${result === "off" ? "not in the firmware" : "NOT IN THE FIRMWARE"}: ${detail}`]];
 }
 
 /** Stored records of earlier versions have no rootCheck. */

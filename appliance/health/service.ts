@@ -14,7 +14,10 @@ import {
 const UNITS = "/sys/fs/cgroup/system.slice";
 
 /** What others said; null where nobody did. */
-export type ReportedHealth = Pick<HealthRecord, "capture" | "vault" | "phoneHome" | "update" | "rootCheck">;
+export type ReportedHealth = Pick<
+  HealthRecord,
+  "capture" | "vault" | "phoneHome" | "update" | "rootCheck" | "keyAdmission"
+>;
 
 /** Measures the box by what /proc and /sys say. What can't be read is 0, "unknown" or null: health never fails. */
 export async function measureHealth(

@@ -7,6 +7,7 @@ import { journalLog } from "../../core/node/log.ts";
 import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
+import { loadKeyAdmission } from "../firmware/admission-files.ts";
 import { readHardware } from "../health/hardware.ts";
 import { shortfallsOf } from "../health/least-hardware.ts";
 import { loadRootCheck } from "../health/root-check.ts";
@@ -93,12 +94,13 @@ async function findUplink(runFolder: string): Promise<string | undefined> {
 }
 
 async function gatherReported(runFolder: string, signal: AbortSignal): Promise<ReportedHealth> {
-  const [capture, vault, phoneHome, update, rootCheck] = await Promise.all([
+  const [capture, vault, phoneHome, update, rootCheck, keyAdmission] = await Promise.all([
     askStatus(runFolder, "capture", signal),
     askStatus(runFolder, "vault", signal),
     askStatus(runFolder, "phone-home", signal),
     askStatus(runFolder, "update", signal),
     loadRootCheck(runFolder),
+    loadKeyAdmission(runFolder),
   ]);
-  return { capture, vault, phoneHome, update, rootCheck };
+  return { capture, vault, phoneHome, update, rootCheck, keyAdmission };
 }

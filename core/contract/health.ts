@@ -25,6 +25,8 @@ export interface HealthRecord {
   readonly update?: UpdateStatus | null;
   /** The last look at every block of the root file system that runs; null: none since it was switched on. */
   readonly rootCheck: RootCheck | null;
+  /** The next key of Secure Boot in this box's firmware; null: its image brings none, or Secure Boot is off. */
+  readonly keyAdmission?: KeyAdmission | null;
   /** Versions that did not pass their trial on this box. */
   readonly failedVersions?: readonly FailedVersion[];
   /** What the box has too little of, for people. */
@@ -42,6 +44,14 @@ export interface RootCheck {
   /** `failed`: it can't be told. */
   readonly result: "whole" | "damaged" | "failed";
   /** For people; of `whole` nothing. */
+  readonly detail: string;
+}
+
+export interface KeyAdmission {
+  readonly atMs: number;
+  /** `known`: the firmware had it; `refused`: it does not take it; `failed`: it can't be told. */
+  readonly result: "known" | "added" | "off" | "refused" | "failed";
+  /** For people; of `known` and `added` nothing. */
   readonly detail: string;
 }
 

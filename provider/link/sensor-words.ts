@@ -48,6 +48,7 @@ const UPDATE: Shape = {
 };
 const REFUSAL: Shape = { atMs: "number", version: "text", reason: "text", message: "text" };
 const ROOT_CHECK: Shape = { atMs: "number", result: "text", detail: "text" };
+const KEY_ADMISSION: Shape = { atMs: "number", result: "text", detail: "text" };
 const FAILED: Shape = { version: "text", why: "text" };
 const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
 
@@ -56,7 +57,7 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
   // a sensor of an earlier version says less
   const { disks, interfaces, units, capture, vault, phoneHome } = json;
-  const { update = null, rootCheck = null, failedVersions = [], shortfalls = [] } = json;
+  const { update = null, rootCheck = null, keyAdmission = null, failedVersions = [], shortfalls = [] } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
@@ -74,6 +75,7 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
     if (update.refusal !== null && !hasShape(update.refusal, REFUSAL)) return undefined;
   }
   if (rootCheck !== null && !hasShape(rootCheck, ROOT_CHECK)) return undefined;
+  if (keyAdmission !== null && !hasShape(keyAdmission, KEY_ADMISSION)) return undefined;
   return { ...json, rootCheck } as unknown as HealthRecord;
 }
 

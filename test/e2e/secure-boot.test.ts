@@ -1,19 +1,23 @@
 import assert from "node:assert/strict";
-import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { nodeExec } from "../../core/node/exec.ts";
 import type { ImageManifest } from "../../image/manifest.ts";
-import { makeSecureBootKeys } from "../../image/secure-boot-keys.ts";
+import { makeSecureBootKeys, readSecureBootKeys } from "../../image/secure-boot-keys.ts";
 import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { type SensorVm, startSensorVm, variablesFile } from "../../scripts/rig/qemu.ts";
 import { startTpm } from "../../scripts/rig/tpm.ts";
+import { addVendor, makeEnrolment } from "../support/enrolment.ts";
+import { DEVELOPMENT_KEYS } from "../support/image-version.ts";
 
 /**
  * The image that `make image` built, in an emulator whose firmware checks signatures: in setup mode it takes the keys that are on the
  * disk, and from then on starts nothing that they have not signed. Where the newest kernel is refused, the box comes up on the other.
+ * The image brings the next key into the firmware, which then starts what that key signs.
  */
 const PROJECT = join(import.meta.dirname, "../..");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
@@ -91,6 +95,25 @@ async function kernelsOf(disk: string): Promise<readonly string[]> {
     .map((path) => path.replace("::/EFI/Linux/", ""));
 }
 
+/** Has the disk enrol a vendor's keys beside ours. Resolves to the vendor's certificates, as they are in the firmware. */
+async function enrolVendor(disk: string): Promise<readonly Buffer[]> {
+  const work = join(folder, "enrolment");
+  const keys = join(folder, "with-vendor");
+  await mkdir(work);
+  await cp(DEVELOPMENT_KEYS, keys, { recursive: true });
+  await addVendor(keys, work);
+  await makeEnrolment(await readSecureBootKeys(keys), work, Math.floor(Date.now() / 1000));
+  await nodeExec("ln", [disk, join(work, "disk")], signal);
+  const esp = `/work/disk@@${(await findPartition(disk, /^esp$/)).offsetBytes}`;
+  const updates = ["/work/signed/KEK.auth", "/work/signed/db.auth"];
+  await inTools(work, "mcopy", "-o", "-i", esp, ...updates, "::/loader/keys/auto/");
+  return Promise.all(["vendor-KEK.crt", "vendor-db.crt"].map((name) => certificateOf(join(work, name))));
+}
+
+async function certificateOf(path: string): Promise<Buffer> {
+  return new X509Certificate(await readFile(path)).raw;
+}
+
 async function boot(
   disk: string,
   name: string,
@@ -101,25 +124,36 @@ async function boot(
   return running;
 }
 
+async function firmwareHas(name: string, octets: Uint8Array): Promise<boolean> {
+  return (await readFile(variablesFile(join(folder, name)))).includes(octets);
+}
+
 async function variables(name: string): Promise<string> {
   const work = join(folder, name);
   const file = variablesFile(work).slice(work.length + 1);
   return inTools(work, "virt-fw-vars", "--input", `/work/${file}`, "--print");
 }
 
-test("a firmware in setup mode takes the keys of the disk, and then starts what they have signed; a TPM measures what was foretold", {
+test("a firmware in setup mode takes the keys of the disk, and later the next one; a TPM measures what was foretold", {
   timeout: 2 * BOOT_TIMEOUT_MS,
 }, async () => {
   const tpm = await startTpm(join(folder, "tpm"), signal);
-  const vm = await boot(await makeDisk("good"), "good", false, tpm.qemuArguments);
+  const disk = await makeDisk("good");
+  const vendor = await enrolVendor(disk);
+  const vm = await boot(disk, "good", false, tpm.qemuArguments);
   await vm.waitForConsole(ENROLLED, BOOT_TIMEOUT_MS, signal);
   await vm.waitForConsole(UP, BOOT_TIMEOUT_MS, signal);
   const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
-  while (!(await readFile(variablesFile(join(folder, "good")))).includes(LAST_ENTERED)) {
-    assert.ok(performance.now() < deadlineMs, "the boot loader is not in the boot order");
-    await delay(POLL_MS, undefined, { signal });
-  }
+  for (const [what, octets] of [
+    ["the boot loader in the boot order", LAST_ENTERED],
+    ["the next key", await certificateOf(join(DEVELOPMENT_KEYS, "db-next.crt"))],
+  ] as const)
+    while (!(await firmwareHas("good", octets))) {
+      assert.ok(performance.now() < deadlineMs, `the firmware has not got ${what}`);
+      await delay(POLL_MS, undefined, { signal });
+    }
   await vm.kill();
+  for (const certificate of vendor) assert.ok(await firmwareHas("good", certificate), "the vendor's keys are enrolled");
   // The system has been up for a while, and nothing has extended the register since the kernel was measured.
   const { pcr11 } = JSON.parse(await readFile(MANIFEST, "utf8")) as ImageManifest;
   assert.match(pcr11, /^[0-9a-f]{64}$/);
@@ -139,16 +173,42 @@ async function withOneBitChanged(): Promise<string> {
   return changed;
 }
 
+/** Signs the kernel with a pair of files in work/keys. */
+async function signKernel(work: string, name: string): Promise<string> {
+  await copyFile(join(WORK, "cepa.efi"), join(work, "cepa.efi"));
+  const key = ["--key", `/work/keys/${name}.key`, "--cert", `/work/keys/${name}.crt`];
+  await inTools(work, "sbsign", ...key, "--output", "/work/signed.efi", "/work/cepa.efi");
+  return join(work, "signed.efi");
+}
+
 /** Signed with a key of the same name that the firmware has not got. */
 async function signedByAnother(): Promise<string> {
   const work = join(folder, "other");
   await mkdir(work);
   await makeSecureBootKeys(join(work, "keys"), "Cepa development", nodeExec, signal);
-  await copyFile(join(WORK, "cepa.efi"), join(work, "cepa.efi"));
-  const key = ["--key", "/work/keys/db.key", "--cert", "/work/keys/db.crt"];
-  await inTools(work, "sbsign", ...key, "--output", "/work/signed.efi", "/work/cepa.efi");
-  return join(work, "signed.efi");
+  return signKernel(work, "db");
 }
+
+/** A disk with a newer kernel, in a firmware with the keys of the first test. */
+async function bootWith(name: string, kernel: string): Promise<{ readonly vm: SensorVm; readonly disk: string }> {
+  const disk = await makeDisk(name);
+  await addKernel(disk, kernel);
+  await mkdir(join(folder, name));
+  await copyFile(variablesFile(join(folder, "good")), variablesFile(join(folder, name)));
+  return { vm: await boot(disk, name, true), disk };
+}
+
+test("a kernel signed with the next key is started", { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
+  assert.ok(isEnrolled, "the firmware has no keys: an earlier test failed");
+  const work = join(folder, "next");
+  await mkdir(work);
+  await cp(DEVELOPMENT_KEYS, join(work, "keys"), { recursive: true });
+  const { vm, disk } = await bootWith("next-db", await signKernel(work, "db-next"));
+  await vm.waitForConsole(UP, BOOT_TIMEOUT_MS, signal);
+  assert.doesNotMatch(await vm.readConsole(), REFUSED);
+  await vm.kill();
+  assert.ok((await kernelsOf(disk)).includes(`${NEWER}+2-1.efi`), (await kernelsOf(disk)).join(" "));
+});
 
 for (const [what, makeKernel] of [
   ["with one bit changed", withOneBitChanged],
@@ -158,11 +218,7 @@ for (const [what, makeKernel] of [
   test(`a kernel ${what} is refused, and the box comes up on the other`, { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
     assert.ok(isEnrolled, "the firmware has no keys: an earlier test failed");
     const name = what.replaceAll(" ", "-");
-    const disk = await makeDisk(name);
-    await addKernel(disk, await makeKernel());
-    await mkdir(join(folder, name));
-    await copyFile(variablesFile(join(folder, "good")), variablesFile(join(folder, name)));
-    const vm = await boot(disk, name, true);
+    const { vm, disk } = await bootWith(name, await makeKernel());
     await vm.waitForConsole(UP, BOOT_TIMEOUT_MS, signal);
     assert.equal([...(await vm.readConsole()).matchAll(REFUSED)].length, 3);
     await vm.kill();

@@ -28,6 +28,7 @@ test("every command explains itself", () => {
   const commands = new Set([...stdout.matchAll(/^ {2}cepa-sensor ([a-z-]+)/gm)].map((match) => match[1] ?? ""));
   commands.delete("--version");
   const expected = [
+    "admit-key",
     "check-root",
     "import",
     "install",

@@ -4,6 +4,7 @@ import type { ImageInputs } from "../../../image/image-inputs.ts";
 import { parsePackages } from "../../../image/manifest.ts";
 import { parseDefinitions, planDisk, planRoot } from "../../../image/plan.ts";
 import { findProfile, type ImageProfile } from "../../../image/profile.ts";
+import type { SecureBootKeys } from "../../../image/secure-boot-keys.ts";
 import { renderAction } from "../../../image/step.ts";
 import { renderCommandLine } from "../../../image/uki.ts";
 
@@ -192,4 +193,28 @@ test("planDisk: with keys all that the firmware starts is signed, and the disk c
   assert.doesNotMatch(unsigned.uki ?? "", /pcr/);
   assert.doesNotMatch(`${unsigned.sign}${unsigned.disk}`, /sbsign|\.auth|keys/);
   assert.match(unsigned.disk ?? "", /signed\/cepa\.efi to .*EFI\/Linux/);
+});
+
+test("planRoot: the next db's certificate is in the root, when there is one; planDisk: enrolment has the vendor's keys that are kept", () => {
+  const keys: SecureBootKeys = {
+    ...{ folder: "/k", ownerGuid: "0b5a2bd5-6f0c-4a4e-8d5e-2f6b1a7c9d10" },
+    hasNextDb: true,
+    vendor: { KEK: [], db: ["a.esl", "b.crt"] },
+  };
+  const root = planRoot({ ...INPUTS, keys });
+  const next = root.find(({ name }) => name === "next-db");
+  assert.deepEqual(next?.inputs, ["/k/db-next.crt", "/k/KEK.crt", "/k/owner.guid"]);
+  assert.match(next.actions.map(renderAction).join("\n"), /sign-efi-sig-list -a .*-k \/keys\/KEK\.key .* db /);
+  const system = root.find(({ name }) => name === "system");
+  assert.deepEqual(system?.after, ["root", "next-db"]);
+  const laid = system.actions.map(renderAction);
+  assert.ok(laid.includes("copy /c/qemu/db-next.auth to /c/qemu/system/usr/lib/cepa/db-next.auth"), laid.join("\n"));
+  const { hasNextDb: _, ...without } = keys;
+  assert.ok(!planRoot({ ...INPUTS, keys: without }).some(({ name }) => name === "next-db"));
+  const sign = planDisk({ ...INPUTS, keys }, ROOT_HASH).find(({ name }) => name === "sign");
+  for (const name of ["a.esl", "b.crt"]) assert.ok(sign?.inputs.includes(`/k/vendor/db/${name}`), name);
+  const scripts = sign?.actions.map(renderAction) ?? [];
+  const enrol = (key: string) => scripts.find((script) => script.includes(`/work/signed/${key}.auth`)) ?? "";
+  assert.match(enrol("db"), /cat \/keys\/vendor\/db\/a\.esl .*cert-to-efi-sig-list -g \S+ \/keys\/vendor\/db\/b\.crt /);
+  assert.doesNotMatch(enrol("PK") + enrol("KEK"), /vendor/);
 });

@@ -158,6 +158,7 @@ test("heartbeats: kept; of one that is too long or makes no sense, only when it 
       { ...HEALTH, capture: {} },
       { ...HEALTH, vault: { state: "open" } },
       { ...HEALTH, vault: undefined },
+      { ...HEALTH, keyAdmission: { atMs: 1, result: "added" } },
       { ...HEALTH, phoneHome: { gps: "fix", modem: "ready", outbox: 0, sent: 0, fix: { latitudeDeg: "north" } } },
     ];
     for (const [index, health] of bad.entries()) assert.equal(beat(health, 10 + index), undefined, `case ${index}`);
