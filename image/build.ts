@@ -3,6 +3,8 @@ import type { Clock, Exec } from "../core/ports.ts";
 import { SUITE } from "./debian-tree.ts";
 import { readHostApt } from "./host-apt.ts";
 import { type ImageInputs, type ImagePaths, workPathsOf } from "./image-inputs.ts";
+import { parseLicenceNames } from "./licences/declared-licence.ts";
+import { readLicences } from "./licences/read-licences.ts";
 import { type ImageManifest, PACKAGE_FORMAT, parsePackages } from "./manifest.ts";
 import { parsePcr11, pcr11FileOf } from "./measure.ts";
 import { holdLockedPackages } from "./package-lock/kept-packages.ts";
@@ -119,7 +121,9 @@ export async function buildImage(
   };
   await writeFile(work.manifest, `${JSON.stringify(manifest, undefined, 2)}\n`);
   const bundled = JSON.parse(await readFile(`${paths.dist}/cepa-sensor.packages.json`, "utf8")) as BundledPackage[];
-  await writeFile(work.sbom, `${JSON.stringify(renderSbom(manifest, bundled), undefined, 2)}\n`);
+  const names = parseDefinitions(await readFile(`${paths.project}/image/definitions/licences.txt`, "utf8"));
+  const licences = await readLicences(work.copyright, manifest.packages, parseLicenceNames(names));
+  await writeFile(work.sbom, `${JSON.stringify(renderSbom(manifest, bundled, licences), undefined, 2)}\n`);
   return manifest;
 }
 

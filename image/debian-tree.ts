@@ -13,7 +13,7 @@ export interface AptSettings {
 /**
  * Makes a tree of Debian packages: mmdebstrap without documentation and translations. The mirror does not decide whether the
  * step runs again. With `kept`, packages are taken from that folder where it has them, and left there. With `locked`, they come from the
- * index below that folder alone.
+ * index below that folder alone. With `keepsCopyright`, /usr/share/doc has each package's copyright file.
  */
 export function planTree(
   apt: AptSettings,
@@ -23,9 +23,11 @@ export function planTree(
     kept,
     components,
     locked,
+    keepsCopyright = false,
   }: {
     readonly kept?: string;
     readonly components?: string;
+    readonly keepsCopyright?: boolean;
     readonly locked?: { readonly folder: string; readonly index: string };
   } = {},
 ): Pick<Step, "actions"> & { readonly ignored: readonly string[] } {
@@ -47,9 +49,11 @@ export function planTree(
           "--format=directory",
           '--aptopt=Acquire::Languages "none"',
           ...aptOptions,
-          ...["doc", "man", "info", "locale", "bug", "lintian"].map(
-            (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
-          ),
+          ...["man", "info", "locale", "bug", "lintian"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
+          // A package's folder may be a link to another's.
+          ...(keepsCopyright
+            ? ["--dpkgopt=path-exclude=/usr/share/doc/*/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+            : ["--dpkgopt=path-exclude=/usr/share/doc/*"]),
           ...(kept === undefined ? [] : keepArgs(kept)),
           ...(locked === undefined ? [] : ['--aptopt=APT::Sandbox::User "root"']), // who reads what lies in root's folders
           `--include=${packages.join(",")}`,

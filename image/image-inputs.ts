@@ -41,6 +41,8 @@ export interface WorkPaths {
   readonly work: string;
   readonly rootHash: string;
   readonly packages: string;
+  /** Copyright files of the root's packages, by package. */
+  readonly copyright: string;
   /** .deb files that trees were made of. */
   readonly packagesKept: string;
   /** What `cepa image lock` writes. */
@@ -59,6 +61,7 @@ export function workPathsOf(paths: ImagePaths, profile: ImageProfile): WorkPaths
     work,
     rootHash: `${work}/root.hash`,
     packages: `${work}/packages.txt`,
+    copyright: `${work}/copyright`,
     packagesKept: `${paths.cache}/packages`,
     packageLock: `${paths.project}/image/locks/${profile.name}.json`,
     disk: `${paths.dist}/cepa-${profile.name}.raw`,

@@ -29,7 +29,7 @@ export function parseDefinitions(text: string): readonly string[] {
 /** Up to the root hash, which is known only when these have run. */
 export function planRoot(inputs: ImageInputs): readonly Step[] {
   const { profile, paths, definitions } = inputs;
-  const { tools, work, rootHash, packages, packagesKept, packageLock } = workPathsOf(paths, profile);
+  const { tools, work, rootHash, packages, copyright, packagesKept, packageLock } = workPathsOf(paths, profile);
   const locks = inputs.isLocked ? [packageLock] : [];
   const packagesFrom = (tree: LockedTree) =>
     inputs.isLocked ? { locked: { folder: packagesKept, index: lockedIndexOf(tree) } } : { kept: packagesKept };
@@ -41,6 +41,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
   const nextDb = planNextDb(inputs);
   const rootTree = planTree(inputs.apt, definitions.rootPackages, `${work}/root`, {
     ...packagesFrom("root"),
+    keepsCopyright: true,
     ...(profile.hasMicrocode ? { components: "main non-free-firmware" } : {}),
   });
   return [
@@ -61,6 +62,7 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
         `${work}/root`,
         `${work}/vmlinuz`,
         packages,
+        copyright,
         ...(profile.hasMicrocode ? [`${work}/microcode.cpio`] : []),
       ],
       ...rootTree,
@@ -73,6 +75,10 @@ export function planRoot(inputs: ImageInputs): readonly Step[] {
           args: [`--admindir=${work}/root/var/lib/dpkg`, "-W", "-f", PACKAGE_FORMAT],
           outputTo: packages,
         },
+        inShell(
+          "mkdir /work/copyright; cd /work/root/usr/share/doc; " +
+            'for name in *; do [ ! -f "$name/copyright" ] || cp -L "$name/copyright" "/work/copyright/$name"; done',
+        ),
         inShell("cp /work/root/boot/vmlinuz-* /work/vmlinuz"),
         { kind: "prune", folder: `${work}/root`, globs: definitions.rootRemoved },
         { kind: "keepModules", tree: `${work}/root`, names: definitions.rootModules },

@@ -1,3 +1,4 @@
+import type { DeclaredLicence, ExtractedLicence } from "./licences/declared-licence.ts";
 import type { ImageManifest } from "./manifest.ts";
 
 /** An npm package whose code is in the sensor's program, or Node.js itself. */
@@ -10,18 +11,23 @@ export interface BundledPackage {
 
 /**
  * What an image is made of as an SPDX document (SPDX 2.3, JSON; https://spdx.github.io/spdx-spec/v2.3/). The same image gives the
- * same document: it is dated by the image's date and named by its root hash. Debian's licences are in its packages' copyright files, which
- * are no licence expressions: NOASSERTION.
+ * same document: it is dated by the image's date and named by its root hash. `licences` by name of Debian's packages are those of all that
+ * their sources are made of; which of that is in the image they don't tell.
  */
-export function renderSbom(manifest: ImageManifest, bundled: readonly BundledPackage[]): object {
+export function renderSbom(
+  manifest: ImageManifest,
+  bundled: readonly BundledPackage[],
+  licences: ReadonlyMap<string, DeclaredLicence>,
+): object {
   const image = "SPDXRef-Image";
   const debian = manifest.packages.map((one) => ({
     ...packageOf(`SPDXRef-deb-${idOf(one.name)}`, one.name, one.version),
     supplier: "Organization: Debian",
-    licenseDeclared: "NOASSERTION",
+    licenseDeclared: licences.get(one.name)?.expression ?? "NOASSERTION",
     sourceInfo: `source package ${one.source} ${one.sourceVersion}`,
     externalRefs: [purl(`pkg:deb/debian/${encodeURIComponent(one.name)}@${encodeURIComponent(one.version)}`)],
   }));
+  const extracted = extractedLicences(licences);
   const npm = bundled.map(({ name, version, license }) => ({
     ...packageOf(`SPDXRef-npm-${idOf(name)}-${idOf(version)}`, name, version),
     licenseDeclared: license ?? "NOASSERTION",
@@ -47,6 +53,7 @@ export function renderSbom(manifest: ImageManifest, bundled: readonly BundledPac
       ...debian,
       ...npm,
     ],
+    ...(extracted.length === 0 ? {} : { hasExtractedLicensingInfos: extracted }),
     relationships: [
       { spdxElementId: "SPDXRef-DOCUMENT", relationshipType: "DESCRIBES", relatedSpdxElement: image },
       ...[...debian, ...npm].map(({ SPDXID }) => ({
@@ -56,6 +63,12 @@ export function renderSbom(manifest: ImageManifest, bundled: readonly BundledPac
       })),
     ],
   };
+}
+
+/** Each once, by identifier. */
+function extractedLicences(licences: ReadonlyMap<string, DeclaredLicence>): readonly ExtractedLicence[] {
+  const byId = new Map([...licences.values()].flatMap(({ extracted }) => extracted.map((one) => [one.licenseId, one])));
+  return [...byId.keys()].sort().flatMap((id) => byId.get(id) ?? []);
 }
 
 function packageOf(id: string, name: string, versionInfo: string) {

