@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { nodeExec } from "../../core/node/exec.ts";
+import { makeNextDb, useNextDb } from "../../image/db-rollover.ts";
 import type { ImageInputs } from "../../image/image-inputs.ts";
 import { planDisk } from "../../image/plan.ts";
 import { findProfile, type ImageProfile } from "../../image/profile.ts";
 import { makeSecureBootKeys, readSecureBootKeys } from "../../image/secure-boot-keys.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
 /** The boot loader that `make image` took from Debian, signed with a key that never leaves its token (SoftHSM). Nothing is booted. */
 const PROJECT = join(import.meta.dirname, "../..");
@@ -19,7 +21,7 @@ const signal = AbortSignal.timeout(120_000);
 const folder = await mkdtemp(join(tmpdir(), "cepa-token-"));
 after(() => rm(folder, { recursive: true, force: true }));
 
-test("db in a token: its certificate is made, and what the firmware starts is signed, without a key in a file", async () => {
+test("db in a token, and the next one: certificates are made, and what the firmware starts is signed, without a key in a file", async () => {
   await mkdir(join(folder, "tokens"));
   await writeFile(join(folder, "softhsm2.conf"), `directories.tokendir = ${folder}/tokens\n`);
   process.env.SOFTHSM2_CONF = join(folder, "softhsm2.conf");
@@ -29,9 +31,12 @@ test("db in a token: its certificate is made, and what the firmware starts is si
     ["--init-token", "--free", "--label", "cepa-test", "--pin", PIN, "--so-pin", PIN],
     signal,
   );
-  const make = ["--login", "--pin", PIN, "--keypairgen", "--key-type", "rsa:2048", "--label", "db", "--id", "01"];
-  await nodeExec("pkcs11-tool", ["--module", MODULE, ...make], signal);
-  const uri = `pkcs11:token=cepa-test;object=db;type=private;pin-source=file:${folder}/pin`;
+  const makeKey = async (label: string, id: string) => {
+    const make = ["--login", "--pin", PIN, "--keypairgen", "--key-type", "rsa:2048", "--label", label, "--id", id];
+    await nodeExec("pkcs11-tool", ["--module", MODULE, ...make], signal);
+    return `pkcs11:token=cepa-test;object=${label};type=private;pin-source=file:${folder}/pin`;
+  };
+  const uri = await makeKey("db", "01");
 
   const keysFolder = join(folder, "keys");
   const keys = await makeSecureBootKeys(keysFolder, "Provider", nodeExec, signal, uri);
@@ -53,10 +58,13 @@ test("db in a token: its certificate is made, and what the firmware starts is si
       rootModules: [],
     },
   };
-  const sign = planDisk(inputs, "ab".repeat(32)).find(({ name }) => name === "sign");
-  const onHost = (sign?.actions ?? []).flatMap((action) =>
-    action.kind === "run" && action.where === "host" ? [action] : [],
-  );
+  const signing = (given: ImageInputs) => {
+    const sign = planDisk(given, "ab".repeat(32)).find(({ name }) => name === "sign");
+    return (sign?.actions ?? []).flatMap((action) =>
+      action.kind === "run" && action.where === "host" ? [action] : [],
+    );
+  };
+  const onHost = signing(inputs);
   assert.deepEqual(
     onHost.map(({ program, args }) => [program, args.includes("--engine")]),
     [
@@ -75,6 +83,17 @@ test("db in a token: its certificate is made, and what the firmware starts is si
     nodeExec("sbverify", ["--cert", join(keysFolder, certificate), signed], signal);
   assert.match((await verify("db.crt")).stdout, /Signature verification OK/);
   await assert.rejects(verify("KEK.crt"));
+
+  const nextUri = await makeKey("db-2027", "02");
+  await makeNextDb(keysFolder, "Provider", { exec: nodeExec, clock: new FakeClock() }, signal, nextUri);
+  await useNextDb(keysFolder);
+  const rolled = await readSecureBootKeys(keysFolder);
+  assert.equal(rolled.dbUri, nextUri);
+  const [next] = signing({ ...inputs, keys: rolled });
+  assert.ok(next !== undefined);
+  await nodeExec(next.program, next.args, signal);
+  assert.match((await verify("db.crt")).stdout, /Signature verification OK/);
+  await assert.rejects(verify("db-former.crt"));
 
   await writeFile(join(folder, "pin"), "000000");
   await assert.rejects(nodeExec(first.program, first.args, signal), "a wrong PIN signs nothing");
