@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 import { nodeExec } from "../core/node/exec.ts";
 
 /**
@@ -69,17 +69,35 @@ const fixedAddonPaths: Plugin = {
   },
 };
 
-async function buildProgram(program: Program): Promise<void> {
-  const { entry, output } = PROGRAMS[program];
-  const startedAtMs = performance.now();
-  const work = join(CACHE, `sea-${program}`);
-  await mkdir(work, { recursive: true });
-  await mkdir(join(DIST, "native"), { recursive: true });
-  const bundle = join(work, "bundle.cjs");
+/**
+ * What `entry` imports when it is asked for is left out, and noted in `parts`, its file by its name: a start parses the entry and the one
+ * part that it needs, not everything.
+ */
+function separateParts(entry: string, parts: Map<string, string>): Plugin {
+  return {
+    name: "parts",
+    setup(builder) {
+      builder.onResolve({ filter: /^\./ }, ({ kind, importer, path, resolveDir }) => {
+        if (kind !== "dynamic-import" || importer !== entry) return undefined;
+        const file = resolve(resolveDir, path);
+        const name = basename(file, ".ts");
+        if ((parts.get(name) ?? file) !== file) return { errors: [{ text: `two parts are called ${name}` }] };
+        parts.set(name, file);
+        return { path: name, namespace: "part" };
+      });
+      builder.onLoad({ filter: /^/, namespace: "part" }, ({ path }) => ({
+        contents: `module.exports = require(${JSON.stringify(join(PROJECT, "core/node/program-part.ts"))}).loadProgramPart(${JSON.stringify(path)});`,
+        resolveDir: PROJECT,
+        loader: "js",
+      }));
+    },
+  };
+}
+
+/** Files that went into it. */
+async function bundle(options: BuildOptions): Promise<readonly string[]> {
   const result = await build({
     absWorkingDir: PROJECT,
-    entryPoints: [join(PROJECT, entry)],
-    outfile: bundle,
     bundle: true,
     platform: "node",
     format: "cjs",
@@ -88,14 +106,38 @@ async function buildProgram(program: Program): Promise<void> {
     logLevel: "warning",
     metafile: true,
     define: { "import.meta.main": "true", "import.meta.url": "undefined", "import.meta.dirname": "''" },
-    plugins: [fixedAddonPaths],
+    ...options,
   });
   if (result.warnings.length > 0) throw new Error("the bundle has warnings");
+  return Object.keys(result.metafile?.inputs ?? {}).filter((input) => !input.startsWith("part:"));
+}
+
+async function buildProgram(program: Program): Promise<void> {
+  const { entry, output } = PROGRAMS[program];
+  const startedAtMs = performance.now();
+  const work = join(CACHE, `sea-${program}`);
+  await mkdir(work, { recursive: true });
+  await mkdir(join(DIST, "native"), { recursive: true });
+  const main = join(work, "bundle.cjs");
+  const mainFile = join(PROJECT, entry);
+  const parts = new Map<string, string>();
+  const mainInputs = await bundle({
+    entryPoints: [mainFile],
+    outfile: main,
+    plugins: [fixedAddonPaths, separateParts(mainFile, parts)],
+  });
+  const partsFolder = join(work, "parts");
+  await rm(partsFolder, { recursive: true, force: true });
+  const entryPoints = Object.fromEntries(parts);
+  const partInputs = await bundle({ entryPoints, outdir: partsFolder, plugins: [fixedAddonPaths] });
+  const inputs = [...new Set([...mainInputs, ...partInputs])].sort();
   await writeFile(
     join(DIST, `${output}.packages.json`),
-    `${JSON.stringify(await bundledPackages(Object.keys(result.metafile.inputs)), undefined, 2)}\n`,
+    `${JSON.stringify(await bundledPackages(inputs), undefined, 2)}\n`,
   );
-  const stamp = await hashOf([bundle, NODE, import.meta.filename, ...Object.values(ADDONS)]);
+  const partFiles = new Map([...parts.keys()].sort().map((name) => [name, join(partsFolder, `${name}.js`)]));
+  const contents = [main, ...partFiles.values()];
+  const stamp = await hashOf([...contents, NODE, import.meta.filename, ...Object.values(ADDONS)]);
   const stampFile = join(work, "stamp");
   const built = join(DIST, output);
   if ((await readFile(stampFile, "utf8").catch(() => "")) === stamp && (await isFile(built))) {
@@ -108,14 +150,16 @@ async function buildProgram(program: Program): Promise<void> {
   const temporary = join(work, output);
   const configFile = join(work, "sea.json");
   const config = {
-    main: relative(PROJECT, bundle), // it is in the executable, as its name in stack traces
+    main: relative(PROJECT, main), // it is in the executable, as its name in stack traces
     output: temporary,
     executable,
     disableExperimentalSEAWarning: true,
     useCodeCache: false, // it saves 10 ms at start, and no two are the same
     execArgv: ["--disable-warning=ExperimentalWarning", ...HEAP_FLAGS],
     execArgvExtension: "none",
-    assets: { bundle: relative(PROJECT, bundle) },
+    assets: Object.fromEntries(
+      [["bundle", main] as const, ...partFiles].map(([asset, path]) => [asset, relative(PROJECT, path)]),
+    ),
   };
   await writeFile(configFile, JSON.stringify(config));
   await nodeExec(NODE, ["--build-sea", configFile], AbortSignal.timeout(120_000), { cwd: PROJECT });
