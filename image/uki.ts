@@ -23,7 +23,7 @@ export function renderCommandLine(profile: ImageProfile, rootHash: string): stri
     // Nothing that the firmware or the unverified ESP hands over becomes part of the system.
     "systemd.import_credentials=no",
     "ipv6.disable_ipv6=1",
-    "lockdown=confidentiality module.sig_enforce=1 init_on_free=1 slab_nomerge page_alloc.shuffle=1",
+    "lockdown=confidentiality module.sig_enforce=1 init_on_alloc=1 slab_nomerge page_alloc.shuffle=1",
     "randomize_kstack_offset=on vsyscall=none debugfs=off",
   ].join(" ");
 }

@@ -101,7 +101,7 @@ test("renderCommandLine: the root hash, the console last named is the serial lin
   for (const word of [
     "lockdown=confidentiality",
     "module.sig_enforce=1",
-    "init_on_free=1",
+    "init_on_alloc=1",
     "slab_nomerge",
     "page_alloc.shuffle=1",
     "randomize_kstack_offset=on",
