@@ -21,6 +21,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor import DEVICE              makes an update on a USB stick ready
   cepa-sensor install                    installs an update that is ready; run as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
+  cepa-sensor reset                      settings back, or everything erased, as base or the button wants it; run as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
   cepa-sensor --version
 
@@ -54,6 +55,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   profile: async () => (await import("./profile-command.ts")).runProfileCommand,
   query: async () => (await import("./query-command.ts")).runQueryCommand,
   read: async () => (await import("./read-command.ts")).runReadCommand,
+  reset: async () => (await import("./reset-command.ts")).runResetCommand,
   run: async () => runRole,
   status: async () => (await import("./status-command.ts")).runStatusCommand,
   trial: async () => (await import("./trial-command.ts")).runTrialCommand,

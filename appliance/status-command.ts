@@ -6,6 +6,7 @@ import { shortfallsOf } from "./health/least-hardware.ts";
 import { parseImageVersion, parseUptimeMs } from "./health/plain.ts";
 import { changeLines, renderStatus, type StatusView, stageLines, summaryLine, titleOf } from "./health/screen.ts";
 import { loadIdentity } from "./identity-files.ts";
+import { loadPending } from "./reset/reset-files.ts";
 import { askStatus } from "./roles/ask.ts";
 
 const USAGE = `cepa-sensor status [--watch] [--json] [--state FOLDER] [--run FOLDER]
@@ -99,6 +100,7 @@ async function readView(stateFolder: string, runFolder: string, signal: AbortSig
     phoneHome,
     update,
     shortfalls: shortfallsOf(await readHardware(stateFolder)),
+    reset: (await loadPending(stateFolder))?.what ?? null,
   };
 }
 

@@ -132,7 +132,8 @@ export async function enrolSensor(
         database
           .prepare(
             `update sensors set state = 'active', enrolled_at_ms = ?, enrolment = enrolment + 1, certificate_serial = ?,
-             wrapped_share = ?, wrapped_wrapping_key = ?, luks_uuid = null, emergency_key_id = ?, config_number = ?
+             wrapped_share = ?, wrapped_wrapping_key = ?, luks_uuid = null, pending_command = null, wipe_ordered_at_ms = null,
+             wipe_begun_at_ms = null, wipe_erased_at_ms = null, wipe_cause = null, emergency_key_id = ?, config_number = ?
              where id = ?`,
           )
           .run(

@@ -4,6 +4,7 @@ import { renderJsonLine } from "../core/json-line.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
 import { askSensors, BaseError } from "../provider/base/api-client.ts";
 import { type SensorView, viewOf } from "../provider/base/status.ts";
+import type { OrderKind } from "../provider/fleet/orders.ts";
 import {
   addSensor,
   changeHold,
@@ -15,10 +16,20 @@ import {
 import { openProvider, type Provider } from "../provider/state/provider.ts";
 import { CHANNEL_PATTERN, CHANNEL_WORDS } from "../provider/updates/channel.ts";
 import { parseSubnet } from "../provider/vpn/subnet.ts";
-import { ago, printable, renderTable, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
+import {
+  ago,
+  PASSPHRASE_HELP,
+  printable,
+  renderTable,
+  runParsed,
+  STATE_HELP,
+  stateFolder,
+  UsageError,
+} from "./command-line.ts";
 import { operatorName } from "./operator.ts";
+import { orderByName, wipeWords } from "./sensor-orders.ts";
 
-const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold NAME | release NAME [options]
+const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold NAME | release NAME | reset NAME | wipe NAME [options]
 
   add NAME      a new sensor: id and VPN address; cepa flash makes a box of it
   list          every sensor, live when base runs
@@ -26,11 +37,16 @@ const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold 
   set NAME      changes which updates it is offered
   hold NAME     no key for it until a person releases it
   release NAME  ends a hold
+  reset NAME    its settings as the image has them; its keys, its store and its network stay
+  wipe NAME     erases its store's key here, and orders it to erase itself. It can't be undone
 
   --update-channel NAME    set: versions that are published to this channel
   --update-pin VERSION     set: this version alone, whatever the channel and the percentage; the one that runs keeps it where it
                            is; "none" ends a pin
+  --yes                    reset, wipe: don't ask
+  --dry-run                reset, wipe: say what would be ordered
 ${STATE_HELP}
+${PASSPHRASE_HELP}; for reset and wipe
   --json                   as JSON
 `;
 
@@ -41,10 +57,16 @@ const STATE_WORDS: Readonly<Record<SensorState, string>> = {
   revoked: "revoked",
 };
 
+const ACTIONS = ["add", "list", "show", "set", "hold", "release", "reset", "wipe"];
+const ORDERS: Readonly<Record<string, OrderKind>> = { reset: "resetSettings", wipe: "wipe" };
+
 export function runSensorCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   const options = {
     "update-channel": { type: "string" },
     "update-pin": { type: "string" },
+    yes: { type: "boolean" },
+    "dry-run": { type: "boolean" },
+    "passphrase-file": { type: "string" },
     state: { type: "string" },
     json: { type: "boolean" },
   } as const;
@@ -52,11 +74,17 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
     if (action === undefined || more.length > 0) throw new UsageError("cepa sensor: expected one action");
     if ((action === "list") !== (name === undefined))
       throw new UsageError(`cepa sensor ${action}: ${action === "list" ? "takes no name" : "NAME is missing"}`);
-    if (!["add", "list", "show", "set", "hold", "release"].includes(action))
-      throw new UsageError(`cepa sensor: no action ${JSON.stringify(action)}`);
+    if (!ACTIONS.includes(action)) throw new UsageError(`cepa sensor: no action ${JSON.stringify(action)}`);
+    const order = ORDERS[action];
+    if (order === undefined && (values.yes ?? values["dry-run"] ?? values["passphrase-file"]) !== undefined)
+      throw new UsageError(`cepa sensor ${action}: --yes, --dry-run and --passphrase-file are of reset and wipe`);
     const choice = readChoice(action, values["update-channel"], values["update-pin"]);
     const provider = await openProvider(stateFolder(values.state));
     try {
+      if (order !== undefined) {
+        const { yes = false, json = false, "dry-run": dryRun = false, "passphrase-file": passphraseFile } = values;
+        return await orderByName(provider, name ?? "", order, { json, yes, dryRun, passphraseFile });
+      }
       if (choice !== undefined) return setUpdates(provider, name ?? "", choice, values.json === true);
       if (action === "list") return await list(provider, values.json === true, signal);
       return await one(provider, action, name ?? "", values.json === true, signal);
@@ -113,7 +141,7 @@ async function list(provider: Provider, json: boolean, signal: AbortSignal): Pro
     view.name,
     view.sensorId,
     view.address,
-    STATE_WORDS[view.state],
+    stateWords(view),
     running ? vpnWords(view) : "?",
     running ? (view.live?.linkUpSinceMs == null ? "down" : "up") : "?",
     ago(view.lastSeenAtMs, nowMs),
@@ -169,6 +197,12 @@ async function readViews(provider: Provider, signal: AbortSignal) {
   }
 }
 
+function stateWords({ state, wipe, commandWaits }: SensorView): string {
+  if (wipe === null) return `${STATE_WORDS[state]}${commandWaits ? ", a command waits for it" : ""}`;
+  if (wipe.erasedAtMs !== null) return "wiped";
+  return wipe.begunAtMs === null ? "wipe ordered" : "is being wiped";
+}
+
 function vpnWords(view: SensorView): string {
   return view.live?.vpn.map((client) => client.transport.toUpperCase()).join("+") || "down";
 }
@@ -186,11 +220,13 @@ function updateWords(update: UpdateStatus | null, nowMs: number): string {
 function renderView(view: SensorView, running: boolean): string {
   const nowMs = Date.now();
   const { health } = view;
+  const wipe = wipeWords(view.wipe, nowMs);
   const percent = (part: number, whole: number) => `${Math.round((100 * part) / Math.max(whole, 1))} %`;
   const lines: [string, string][] = [
     ["name", view.name],
     ["id", view.sensorId],
-    ["state", STATE_WORDS[view.state]],
+    ["state", stateWords(view)],
+    ...(wipe === undefined ? [] : [["WIPE", wipe] as [string, string]]),
     ["identity", "software identity: weaker (no TPM)"],
     ["VPN", `${view.address}, ${running ? vpnWords(view) : "not known: base does not run"}`],
     ["link", view.live?.linkUpSinceMs == null ? "down" : `up since ${new Date(view.live.linkUpSinceMs).toISOString()}`],

@@ -21,6 +21,8 @@ export interface StatusView {
   readonly update: UpdateStatus | null;
   /** What the box has too little of. */
   readonly shortfalls: readonly string[];
+  /** A reset that is under way. */
+  readonly reset: "settings" | "everything" | null;
 }
 
 /** One line of the screen. `state` changes when something happens, `counters` all the time. */
@@ -35,7 +37,15 @@ const NO_ANSWER = "its role does not run yet";
 
 export function subjectsOf(view: StatusView): Subject[] {
   const fromBase = [uplinkOf(view), vpnOf(view), baseOf(view), ...storeOf(view)];
-  return [...hardwareOf(view), ...fromBase, captureOf(view), gpsOf(view), modemOf(view), updateOf(view)];
+  return [
+    ...resetOf(view),
+    ...hardwareOf(view),
+    ...fromBase,
+    captureOf(view),
+    gpsOf(view),
+    modemOf(view),
+    updateOf(view),
+  ];
 }
 
 /** The whole screen, lines ended by LF; what is not as it should be has a `!`. */
@@ -91,6 +101,12 @@ export function summaryLine(view: StatusView): string {
     ({ name, good, counters }) => `${good ? "" : "!"}${name}${counters && ` ${counters}`}`,
   );
   return `cepa: ${timeOf(view.atMs)} up ${durationOf(view.uptimeMs)}: ${parts.join("; ")}`;
+}
+
+function resetOf({ reset }: StatusView): Subject[] {
+  if (reset === null) return [];
+  const what = reset === "settings" ? "settings are put back" : "EVERYTHING on this box is being erased";
+  return [{ name: "reset", good: false, state: `${what}; it starts anew afterwards`, counters: "" }];
 }
 
 /** Nothing where there is enough of everything. */

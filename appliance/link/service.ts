@@ -13,6 +13,8 @@ const WATCH_MS = 1_000;
 const TELL_MS = 10_000;
 const PING_MS = 10_000;
 const RETRY: Backoff = { firstMs: 1_000, mostMs: 30_000 };
+/** 87 octets in base64: `core/contract/command.ts`. */
+const COMMAND_PATTERN = /^[A-Za-z0-9+/]{116}$/;
 /** Events on their way at a time; the next go out as those are acknowledged. */
 const EVENTS_AT_ONCE = 50;
 
@@ -41,6 +43,8 @@ export interface LinkPorts {
   readonly ask: RequestPorts["ask"];
   readReach(): Promise<Reach>;
   readHealth(signal: AbortSignal): Promise<HealthRecord>;
+  /** Hands a command on to who obeys it; throws when it is not signed by base. */
+  takeCommand(message: Uint8Array): Promise<void>;
   /** Tells phone-home whether base is reached. */
   tellVpn(up: boolean, tries: number, signal: AbortSignal): Promise<void>;
   connect(receive: LinkReceiver, signal: AbortSignal): Promise<LinkConnection>;
@@ -70,6 +74,7 @@ export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
   let connection: LinkConnection | undefined;
   const onTheWay = new Set<number>();
   const counters = { connections: 0, requestsRefused: 0 };
+  let lastCommand = "";
 
   const baseHeard = () =>
     reach.tunnelUp && lastHeardMs !== undefined && clock.monotonicMs() - lastHeardMs < BASE_SILENCE_MS;
@@ -191,10 +196,30 @@ export function createLink(ports: LinkPorts, settings: LinkSettings): Link {
       case "cancel":
         running.get(message.id)?.abort();
         break;
+      case "command":
+        takeCommand(message.command);
+        break;
       case "query":
       case "pcap":
         answer(message, running, signal);
     }
+  };
+
+  /** Base says a command again until it hears what became of it. */
+  const takeCommand = (command: unknown): void => {
+    if (command === lastCommand) return;
+    if (typeof command !== "string" || !COMMAND_PATTERN.test(command)) {
+      counters.requestsRefused++;
+      return;
+    }
+    lastCommand = command;
+    ports.takeCommand(Uint8Array.fromBase64(command)).then(
+      () => ports.log("warning", "base sent a command"),
+      (error: Error) => {
+        counters.requestsRefused++;
+        ports.log("error", `a command of base's is not taken: ${error.message}`);
+      },
+    );
   };
 
   const answer = (message: DataRequest, running: Map<number, AbortController>, signal: AbortSignal): void => {

@@ -1,10 +1,13 @@
+import { createPublicKey } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { STATE_FILES } from "../../core/contract/identity.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
+import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { nodeClock } from "../../core/node/clock.ts";
 import { journalLog } from "../../core/node/log.ts";
 import { askRole, openRole, type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
+import { verifyCommand } from "../../core/node/signed-message.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
 import { loadKeyAdmission } from "../firmware/admission-files.ts";
@@ -19,6 +22,7 @@ import { readRemoteNames } from "../link/reach.ts";
 import { createLink, type LinkPorts } from "../link/service.ts";
 import { openSpoolFile } from "../link/spool-file.ts";
 import { reachReader } from "../link/uplink.ts";
+import { ORDER_FILE } from "../reset/reset-files.ts";
 import { loadFailedVersions } from "../update/trial-files.ts";
 import { askStatus } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
@@ -60,6 +64,11 @@ export async function runLinkRole(
       failedVersions: await loadFailedVersions(stateFolder),
       shortfalls: shortfallsOf(await readHardware(stateFolder)),
     }),
+    async takeCommand(message) {
+      const key = createPublicKey(await readFile(join(stateFolder, STATE_FILES.commandPublicKey)));
+      if (!verifyCommand(message, key)) throw new Error("it is not signed by base");
+      await writeFileAtomically(join(stateFolder, ORDER_FILE), message);
+    },
     async tellVpn(up, tries, tellSignal) {
       if (up) await markReached(stateFolder);
       const timed = AbortSignal.any([tellSignal, AbortSignal.timeout(ASK_TIMEOUT_MS)]);

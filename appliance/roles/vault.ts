@@ -14,8 +14,7 @@ import { newVaultBoard, runVault, type VaultPorts } from "../vault/service.ts";
 import { formatRecordFile, storeDevice } from "../vault/store-device.ts";
 import { tellLink } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
-
-const STORE_DEVICE = "/dev/disk/by-partlabel/nsm";
+import { STORE_DEVICE } from "./store-place.ts";
 
 /** Opens /nsm with base's key; serves its status. Ends with an AbortError when `signal` aborts. */
 export async function runVaultRole(

@@ -23,6 +23,14 @@ export interface LuksTool {
   makeFileSystem(device: string, signal: AbortSignal): Promise<void>;
 }
 
+/** What makes a store unreadable; each call throws a StoreError. */
+export interface StoreEraser {
+  /** Destroys every key slot, whatever uses the store. */
+  erase(device: string, signal: AbortSignal): Promise<void>;
+  /** Tells the disk that it may forget what is there. */
+  discard(device: string, signal: AbortSignal): Promise<void>;
+}
+
 /** A random key of 64 octets needs no slow derivation: pbkdf2 with the least rounds that LUKS2 takes. */
 const FORMAT_ARGS = [
   ...["luksFormat", "--batch-mode", "--type", "luks2", "--cipher", "aes-xts-plain64", "--key-size", "512"],
@@ -30,7 +38,7 @@ const FORMAT_ARGS = [
 ];
 const KEY_ARGS = ["--key-file", "-", "--keyfile-size", "64"];
 
-export function luksTool(exec: Exec): LuksTool {
+export function luksTool(exec: Exec): LuksTool & StoreEraser {
   const run = async (program: string, args: readonly string[], signal: AbortSignal, key?: Secret): Promise<void> => {
     const stdin = key === undefined ? {} : { stdin: key.reveal() };
     try {
@@ -46,6 +54,8 @@ export function luksTool(exec: Exec): LuksTool {
     open: (device, name, key, signal) =>
       run("cryptsetup", ["open", "--type", "luks2", ...KEY_ARGS, device, name], signal, key),
     close: (name, signal) => run("cryptsetup", ["close", name], signal),
+    erase: (device, signal) => run("cryptsetup", ["erase", "--batch-mode", device], signal),
+    discard: (device, signal) => run("blkdiscard", ["--force", device], signal),
     makeFileSystem: (device, signal) => run("mkfs.ext4", ["-q", "-F", "-L", "nsm", "-m", "0", device], signal),
   };
 }

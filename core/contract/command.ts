@@ -30,6 +30,8 @@ export const COMMAND_KINDS = [
   "silence",
   "reboot",
   "openCellularTunnel",
+  "wipe",
+  "resetSettings",
 ] as const;
 export type CommandKind = (typeof COMMAND_KINDS)[number];
 
@@ -38,7 +40,7 @@ export type CommandAction =
   | { readonly kind: "acknowledge"; readonly bootCounter: number; readonly sequence: number }
   /** Unix seconds. */
   | { readonly kind: "silence" | "openCellularTunnel"; readonly untilS: number }
-  | { readonly kind: "locate" | "lock" | "askAgainForKey" | "reboot" };
+  | { readonly kind: "locate" | "lock" | "askAgainForKey" | "reboot" | "wipe" | "resetSettings" };
 
 export interface Command {
   readonly keyId: number;

@@ -42,7 +42,9 @@ export type BaseMessage =
     }
   | ({ readonly type: "pcap"; readonly id: number } & PcapSelection)
   /** The one who asked has gone: stop sending. */
-  | { readonly type: "cancel"; readonly id: number };
+  | { readonly type: "cancel"; readonly id: number }
+  /** 87 octets of `command.ts`, base64; said again with each heartbeat until an event answers it. */
+  | { readonly type: "command"; readonly id: number; readonly command: string };
 
 /** The message in one text frame, or undefined when it is none that this version knows. */
 export function parseSensorMessage(text: string): SensorMessage | undefined {
@@ -50,7 +52,7 @@ export function parseSensorMessage(text: string): SensorMessage | undefined {
 }
 
 export function parseBaseMessage(text: string): BaseMessage | undefined {
-  return parseMessage<BaseMessage>(text, ["acknowledge", "query", "pcap", "cancel"]);
+  return parseMessage<BaseMessage>(text, ["acknowledge", "query", "pcap", "cancel", "command"]);
 }
 
 function parseMessage<T extends { readonly type: string }>(text: string, types: readonly string[]): T | undefined {

@@ -185,10 +185,22 @@ export interface PhoneHomeStatus {
   >;
 }
 
+/** Who wanted a reset: base, by a signed command; a person at the box's button; a person with a shell. */
+export type ResetCause = "order" | "button" | "hand";
+
 /** What must reach base, in order, once. */
 export type SensorEvent =
   | { readonly name: "storeFormatted"; readonly atMs: number; readonly luksUuid: string }
   | { readonly name: "storeOpened"; readonly atMs: number; readonly luksUuid: string }
   | ({ readonly name: "updateRefused" } & UpdateRefusal)
+  /** `begun`: it is on the box's disk, and goes on after a power cut. `storeErased`: the store's keys are gone; the box's own follow. */
+  | {
+      readonly name: "wipe";
+      readonly atMs: number;
+      readonly cause: ResetCause;
+      readonly stage: "begun" | "storeErased";
+    }
+  | { readonly name: "settingsReset"; readonly atMs: number; readonly cause: ResetCause }
+  | { readonly name: "commandRefused"; readonly atMs: number; readonly why: string }
   | { readonly name: "updateReady"; readonly atMs: number; readonly version: string }
   | { readonly name: "emergencySent"; readonly atMs: number; readonly bootCounter: number; readonly sequence: number };

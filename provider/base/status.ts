@@ -1,5 +1,5 @@
 import type { HealthRecord } from "../../core/contract/health.ts";
-import type { LinkStatus } from "../../core/contract/role.ts";
+import type { LinkStatus, ResetCause } from "../../core/contract/role.ts";
 import type { Sensor, SensorState } from "../fleet/sensors.ts";
 import type { LiveLink } from "../link/link-hub.ts";
 import type { ConnectedClient } from "../vpn/management.ts";
@@ -20,11 +20,25 @@ export interface SensorView {
   readonly linkStatus: LinkStatus | null;
   readonly updateChannel: string;
   readonly updatePin: string | null;
+  /** A command waits for the sensor, or for its answer. */
+  readonly commandWaits: boolean;
+  /** null: not wiped, and not ordered to. */
+  readonly wipe: WipeView | null;
   /** undefined: base does not run, so it is not known. */
   readonly live?: {
     readonly vpn: readonly ConnectedClient[];
     readonly linkUpSinceMs: number | null;
   };
+}
+
+export interface WipeView {
+  /** null: base ordered none. */
+  readonly orderedAtMs: number | null;
+  /** As the sensor says: it is on its disk, and can't be stopped. */
+  readonly begunAtMs: number | null;
+  /** As the sensor says: the store's keys are gone. */
+  readonly erasedAtMs: number | null;
+  readonly cause: ResetCause | null;
 }
 
 export function viewOf(
@@ -45,6 +59,16 @@ export function viewOf(
     linkStatus: parseStored<LinkStatus>(sensor.lastLink),
     updateChannel: sensor.updateChannel,
     updatePin: sensor.updatePin,
+    commandWaits: sensor.pendingCommand !== null,
+    wipe:
+      sensor.wipeOrderedAtMs === null && sensor.wipeBegunAtMs === null
+        ? null
+        : {
+            orderedAtMs: sensor.wipeOrderedAtMs,
+            begunAtMs: sensor.wipeBegunAtMs,
+            erasedAtMs: sensor.wipeErasedAtMs,
+            cause: sensor.wipeCause,
+          },
     ...(live !== undefined && { live: { vpn: live.vpn, linkUpSinceMs: live.link?.upSinceMs ?? null } }),
   };
 }

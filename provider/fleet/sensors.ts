@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { SENSOR_NAME_PATTERN } from "../../core/contract/identity.ts";
+import type { ResetCause } from "../../core/contract/role.ts";
 import { inTransaction } from "../state/database.ts";
 import { nextFreeAddress, type Subnet } from "../vpn/subnet.ts";
 
@@ -29,6 +30,14 @@ export interface Sensor {
   readonly updateChannel: string;
   /** The one version that it may have; null: the channel decides. */
   readonly updatePin: string | null;
+  /** A command as signed, until the sensor answers it. */
+  readonly pendingCommand: Uint8Array | null;
+  readonly commandCounter: number;
+  readonly wipeOrderedAtMs: number | null;
+  /** As the sensor says; also of a wipe that was not ordered here. */
+  readonly wipeBegunAtMs: number | null;
+  readonly wipeErasedAtMs: number | null;
+  readonly wipeCause: ResetCause | null;
 }
 
 export class SensorError extends Error {
@@ -44,7 +53,9 @@ const COLUMNS = `id, name, address, state, added_at_ms as addedAtMs, enrolled_at
   certificate_serial as certificateSerial, wrapped_share as wrappedShare, wrapped_wrapping_key as wrappedWrappingKey,
   luks_uuid as luksUuid, emergency_key_id as emergencyKeyId, config_number as configNumber,
   last_seen_at_ms as lastSeenAtMs, last_boot_id as lastBootId, last_health as lastHealth, last_link as lastLink,
-  update_channel as updateChannel, update_pin as updatePin`;
+  update_channel as updateChannel, update_pin as updatePin, pending_command as pendingCommand,
+  command_counter as commandCounter, wipe_ordered_at_ms as wipeOrderedAtMs, wipe_begun_at_ms as wipeBegunAtMs,
+  wipe_erased_at_ms as wipeErasedAtMs, wipe_cause as wipeCause`;
 
 export function listSensors(database: DatabaseSync): Sensor[] {
   return database.prepare(`select ${COLUMNS} from sensors order by name`).all() as unknown as Sensor[];
@@ -92,6 +103,8 @@ export function changeHold(database: DatabaseSync, name: string, to: "hold" | "a
           ? `${name} was not flashed yet: it has no key to hold`
           : `${name} is ${sensor.state}`,
       );
+    if (to === "active" && (sensor.wipeOrderedAtMs !== null || sensor.wipeBegunAtMs !== null))
+      throw new SensorError("wrongState", `${name} was wiped; make a box of it again with cepa flash --sensor ${name}`);
     database.prepare("update sensors set state = ? where id = ?").run(to, sensor.id);
     return { ...sensor, state: to };
   });

@@ -42,13 +42,16 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
       hello(message) {
         update({ bootId: String(message.bootId) });
         report({ stage: "linkUp", atMs: clock.nowMs(), ...about, replacedAnother: before !== undefined });
+        sendCommand();
       },
       heartbeat(message) {
         const nowMs = clock.nowMs();
         const isTooSoon = Math.abs(nowMs - (entry.live.lastHeartbeatAtMs ?? 0)) < HEARTBEAT_LEAST_MS;
         const health = isTooSoon ? undefined : recordHeartbeat(database, sensor.id, message, nowMs);
         if (health === undefined) counters.heartbeatsNotKept++;
-        if (!isTooSoon) update({ lastHeartbeatAtMs: nowMs });
+        if (isTooSoon) return;
+        update({ lastHeartbeatAtMs: nowMs });
+        sendCommand();
       },
       event(message) {
         const nowMs = clock.nowMs();
@@ -69,6 +72,10 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
     };
     const update = (change: Partial<LiveLink>) => {
       (entry as { live: LiveLink }).live = { ...entry.live, ...change } as LiveLink;
+    };
+    const sendCommand = () => {
+      const command = sensorById(database, sensor.id)?.pendingCommand;
+      if (command != null) link.command(command);
     };
     links.set(sensor.id, entry);
     if (before !== undefined) {

@@ -168,6 +168,13 @@ export class SensorLink {
     }
   }
 
+  /** What becomes of it is told by an event. */
+  command(message: Uint8Array): void {
+    const id = this.#nextId;
+    this.#nextId = (this.#nextId % 0xffffffff) + 1;
+    this.#send({ type: "command", id, command: Buffer.from(message).toString("base64") });
+  }
+
   #ask(asked: Asked): number {
     if (this.#socket.readyState !== this.#socket.OPEN) throw new LinkError("notConnected", "the link has just gone");
     if (this.#asked.size >= ASKED_MAX)

@@ -2,9 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import type { HealthRecord } from "../../core/contract/health.ts";
 import type { SensorMessage } from "../../core/contract/link.ts";
 import type { SensorEvent } from "../../core/contract/role.ts";
+import { endCommand, recordWipe } from "../fleet/orders.ts";
 import { recordLuksUuid, type Sensor } from "../fleet/sensors.ts";
 import { inTransaction } from "../state/database.ts";
-import { isUuid, readHealthRecord } from "./sensor-words.ts";
+import { isUuid, isWipe, readHealthRecord } from "./sensor-words.ts";
 
 const HEALTH_LIMIT_CHARACTERS = 64 * 1024;
 const EVENT_LIMIT_CHARACTERS = 4096;
@@ -51,6 +52,8 @@ export function recordEvent(
     const event = message.event;
     const isStore = event.name === "storeFormatted" || event.name === "storeOpened";
     if (isStore && isUuid(event.luksUuid)) recordLuksUuid(database, sensor.id, event.luksUuid);
+    if (event.name === "wipe" && isWipe(event)) recordWipe(database, sensor.id, event, nowMs);
+    if (event.name === "settingsReset" || event.name === "commandRefused") endCommand(database, sensor.id);
     return event;
   });
 }

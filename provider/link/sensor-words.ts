@@ -1,5 +1,5 @@
 import type { HealthRecord } from "../../core/contract/health.ts";
-import type { SensorEvent } from "../../core/contract/role.ts";
+import type { ResetCause, SensorEvent } from "../../core/contract/role.ts";
 
 /**
  * What sensors say is believed as far as its form goes only: a sensor may be of another version, or in other hands. Keys
@@ -104,11 +104,28 @@ export function eventWords(event: SensorEvent): string {
     }
     case "updateReady":
       return `update ${plainWords(String(event.version), UPDATE_WORDS_MAX)} is on the box, checked`;
+    case "wipe":
+      if (!isWipe(event)) return "wipe, of no known form";
+      return `WIPE ${CAUSE_WORDS[event.cause]}: ${event.stage === "begun" ? "begun" : "the store's keys are erased, the box's own follow"}`;
+    case "settingsReset":
+      return `settings are those of the image again (${plainWords(String(event.cause), UPDATE_WORDS_MAX)})`;
+    case "commandRefused":
+      return `a command is refused: ${plainWords(String(event.why), UPDATE_WORDS_MAX)}`;
     case "emergencySent":
       return `emergency message ${Number(event.bootCounter)}/${Number(event.sequence)} sent`;
     default:
       return `event ${plainWords(String((event as { name: unknown }).name), 40)}`;
   }
+}
+
+const CAUSE_WORDS: Readonly<Record<ResetCause, string>> = {
+  order: "as ordered",
+  button: "by the box's button",
+  hand: "by a person at the box",
+};
+
+export function isWipe(event: { readonly cause: unknown; readonly stage: unknown }): boolean {
+  return (event.stage === "begun" || event.stage === "storeErased") && Object.hasOwn(CAUSE_WORDS, String(event.cause));
 }
 
 export function isUuid(value: unknown): value is string {

@@ -2,7 +2,7 @@ import { chmodSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { DEFAULT_CHANNEL } from "../updates/channel.ts";
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const BUSY_TIMEOUT_MS = 10_000;
 
 const SCHEMA = `
@@ -87,11 +87,23 @@ create table updates (
 ) strict;
 `;
 
+/** What version 3 adds: what a sensor was ordered to do, and what became of a wipe. */
+const ORDERS_SCHEMA = `
+alter table sensors add column command_counter integer not null default 0;
+-- as signed, until the sensor says that it took it
+alter table sensors add column pending_command blob;
+alter table sensors add column wipe_ordered_at_ms integer;
+alter table sensors add column wipe_begun_at_ms integer;
+alter table sensors add column wipe_erased_at_ms integer;
+alter table sensors add column wipe_cause text;
+`;
+
 /** Opens the provider's database; several processes may. Makes it when it is new. */
 export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
   database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
+  database.exec("pragma secure_delete = on"); // a share that is erased does not stay in a free page
   chmodSync(path, 0o600);
   const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
   if (version < SCHEMA_VERSION) inTransaction(database, () => bringUpToDate(database));
@@ -107,6 +119,7 @@ function bringUpToDate(database: DatabaseSync): void {
   const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
   if (version < 1) database.exec(SCHEMA);
   if (version < 2) database.exec(UPDATES_SCHEMA);
+  if (version < 3) database.exec(ORDERS_SCHEMA);
   if (version < SCHEMA_VERSION) database.exec(`pragma user_version = ${SCHEMA_VERSION}`);
 }
 

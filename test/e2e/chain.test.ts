@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { HEADER_AND_SLOTS_BYTES } from "../../appliance/vault/erase-store.ts";
+import { STATE_FILES } from "../../core/contract/identity.ts";
 import { VOLUME_KEY_BYTES, VOLUME_KEY_INFO } from "../../core/contract/key-release.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { Secret } from "../../core/secret.ts";
@@ -18,7 +20,7 @@ import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, postToWebhook, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
-import { searchFile, secretForms } from "../support/key-search.ts";
+import { type SecretForm, searchFile, secretForms } from "../support/key-search.ts";
 import { waitForRigView } from "../support/wait-for-view.ts";
 
 /**
@@ -62,6 +64,7 @@ let rig: Rig;
 let base: BaseProcess;
 let sensor: RunningSensor;
 let failed = false;
+let identityForms: readonly SecretForm[];
 
 function step(name: string, body: () => Promise<void>): void {
   test(name, { timeout: BOOT_TIMEOUT_MS + 4 * ROOT_CHECK_MS }, async () => {
@@ -124,6 +127,19 @@ async function storeSecrets(): Promise<{ share: Uint8Array; passphrase: Uint8Arr
   } finally {
     provider.database.close();
   }
+}
+
+/** The middle of each private key on the state partition, as it stands there. */
+async function readIdentityForms(): Promise<readonly SecretForm[]> {
+  const { offsetBytes } = await findPartition(rig.disk, /^state$/);
+  const forms: SecretForm[] = [];
+  for (const path of [STATE_FILES.privateKey, STATE_FILES.emergencyKey, STATE_FILES.tlsCryptV2]) {
+    const { stdout } = await nodeExec("debugfs", ["-R", `cat /${path}`, `${rig.disk}?offset=${offsetBytes}`], signal);
+    const [, middle = ""] = stdout.split("\n");
+    assert.ok(middle.length >= 60, path);
+    forms.push({ name: path, pattern: Buffer.from(middle) });
+  }
+  return forms;
 }
 
 step("a sensor is enrolled and flashed; base holds none of its private keys", async () => {
@@ -323,26 +339,12 @@ step("no form of any key is on the disk, by a search that finds them when they a
   }
 });
 
-step("booted again, it opens the same store and still has what it captured", async () => {
-  const from = base.stages.length;
-  sensor = await rig.boot(signal);
-  const released = await waitForStage("keyReleased", BOOT_TIMEOUT_MS, from);
-  assert.equal(released.stage === "keyReleased" && released.format, false);
-  await waitForView(
-    "capture runs in the new boot",
-    STEP_TIMEOUT_MS,
-    ({ health }) =>
-      health?.capture?.state === "capturing" && health.uptimeMs < BOOT_TIMEOUT_MS && health.capture.frames === 0,
-  );
-  const rows = await rig.provider.cepa(["query", NAME, "select count(*) as n from sessions", "--json"], signal);
-  assert.ok((JSON.parse(rows) as { n: number }).n > 60, rows);
-  await sensor.vm.powerDown(STEP_TIMEOUT_MS);
-});
-
 step("a store whose header is damaged is not formatted", async () => {
   const { offsetBytes } = await findPartition(rig.disk, /^nsm$/);
   const damage = Buffer.alloc(64 * 1024, 0x5a);
+  const whole = Buffer.alloc(damage.length);
   const disk = await open(rig.disk, "r+");
+  await disk.read(whole, 0, whole.length, offsetBytes);
   await disk.write(damage, 0, damage.length, offsetBytes); // the first header whole, and the second's start
   await disk.close();
   const from = base.stages.length;
@@ -356,10 +358,67 @@ step("a store whose header is damaged is not formatted", async () => {
   assert.notEqual(health?.capture?.state, "capturing");
   await sensor.vm.powerDown(STEP_TIMEOUT_MS);
   const after = Buffer.alloc(damage.length);
-  const again = await open(rig.disk, "r");
+  const again = await open(rig.disk, "r+");
   await again.read(after, 0, after.length, offsetBytes);
-  await again.close();
   assert.ok(after.equals(damage));
+  await again.write(whole, 0, whole.length, offsetBytes);
+  await again.close();
+  identityForms = await readIdentityForms();
+  assert.ok((await searchFile(rig.disk, identityForms)).length > 0);
+});
+
+step("booted again with its header, it opens the same store and still has what it captured", async () => {
+  const from = base.stages.length;
+  sensor = await rig.boot(signal);
+  const released = await waitForStage("keyReleased", BOOT_TIMEOUT_MS, from);
+  assert.equal(released.stage === "keyReleased" && released.format, false);
+  await waitForView(
+    "capture runs in the new boot",
+    STEP_TIMEOUT_MS,
+    ({ health }) =>
+      health?.capture?.state === "capturing" && health.uptimeMs < BOOT_TIMEOUT_MS && health.capture.frames === 0,
+  );
+  const rows = await rig.provider.cepa(["query", NAME, "select count(*) as n from sessions", "--json"], signal);
+  assert.ok((JSON.parse(rows) as { n: number }).n > 60, rows);
   const releases = (await auditEntries()).filter((entry) => entry.action === "keyReleased");
   assert.equal(releases.filter((entry) => entry.detail.format === true).length, 1);
 });
+
+step(
+  "wiped over the link: base has no key any more, the box says so and erases its store and its identity",
+  async () => {
+    const [from, state] = [base.stages.length, await findPartition(rig.disk, /^state$/)];
+    await rig.provider.cepa(["sensor", "wipe", NAME, "--yes"], signal);
+    const { wipe } = await waitForView(
+      "its store is erased",
+      STEP_TIMEOUT_MS,
+      ({ wipe: seen }) => seen?.erasedAtMs != null,
+    );
+    assert.equal(wipe?.cause, "order");
+    await waitForStage("crlPublished", STEP_TIMEOUT_MS, from);
+    await sensor.vm.waitForConsole(/EVERYTHING on this box is being erased/, STEP_TIMEOUT_MS, signal);
+    await sensor.vm.waitForConsole(
+      /status follows[\s\S]*status follows[\s\S]*without an identity/,
+      BOOT_TIMEOUT_MS,
+      signal,
+    );
+    await sensor.vm.powerDown(STEP_TIMEOUT_MS);
+    const { offsetBytes } = await findPartition(rig.disk, /^nsm$/);
+    const start = Buffer.alloc(HEADER_AND_SLOTS_BYTES);
+    const disk = await open(rig.disk, "r");
+    await disk.read(start, 0, start.length, offsetBytes);
+    await disk.close();
+    assert.ok(start.every((octet) => octet === 0));
+    assert.deepEqual(await searchFile(rig.disk, identityForms), []);
+    const listed = await nodeExec(
+      "debugfs",
+      ["-R", "ls -p /identity", `${rig.disk}?offset=${state.offsetBytes}`],
+      signal,
+    );
+    assert.doesNotMatch(listed.stdout, /sensor\./);
+    const provider = await openProvider(rig.provider.stateFolder);
+    const row = sensorByName(provider.database, NAME);
+    provider.database.close();
+    assert.deepEqual([row.wrappedShare, row.wrappedWrappingKey, row.pendingCommand], [null, null, null]);
+  },
+);

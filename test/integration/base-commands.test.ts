@@ -9,6 +9,7 @@ import { configSignatureInput, readSensorConfig, readSignedConfig } from "../../
 import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
+import type { SensorView } from "../../provider/base/status.ts";
 import { type EnrolmentError, enrolSensor, readEnrollableSensor } from "../../provider/enrol.ts";
 
 const CEPA = join(dirname(dirname(import.meta.dirname)), "scripts/cepa.ts");
@@ -17,11 +18,13 @@ const PASSPHRASE = "a passphrase for tests";
 let folder: string;
 let state: string;
 let passphraseFile: string;
+let wrongPassphrase: string;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "cepa-commands-"));
   state = join(folder, "state");
   passphraseFile = join(folder, "passphrase");
+  wrongPassphrase = join(folder, "wrong-passphrase");
   await writeFile(passphraseFile, `${PASSPHRASE}\n`);
 });
 after(() => rm(folder, { recursive: true, force: true }));
@@ -64,6 +67,7 @@ test("--help everywhere, exit status 2 for what is not understood, and what to d
     ["sensor"],
     ["sensor", "add"],
     ["sensor", "destroy", "x"],
+    ["sensor", "list", "--dry-run"],
     ["base"],
     ["base", "run", "--webhook", "here"],
     ["base", "run", "--listen", "0.0.0.0\nup /bin/sh"],
@@ -181,6 +185,41 @@ test("enrolment: what is refused changes nothing", async () => {
   await assert.rejects(readEnrollableSensor(join(folder, "nowhere"), "box"), code("noState"));
   assert.equal(await readFile(join(state, "vpn/crl.pem"), "utf8"), crl);
   assert.equal((await cepa(["audit", "verify"])).status, 0);
+});
+
+test("wipe and reset: asked for twice, signed with the passphrase, in the audit log; a dry run does nothing", async () => {
+  const view = async () => JSON.parse((await cepa(["sensor", "show", "box", "--json"])).stdout) as SensorView;
+  const before = await view();
+  assert.deepEqual([before.commandWaits, before.wipe], [false, null]);
+  const refused = [
+    { args: ["wipe", "box"], status: 2, stderr: /give --yes, or answer on a terminal/ },
+    { args: ["wipe", "nobody", "--yes"], status: 1, stderr: /there is no sensor "nobody"/ },
+    {
+      args: ["reset", "box", "--yes", "--passphrase-file", wrongPassphrase],
+      status: 1,
+      stderr: /is not this provider's/,
+    },
+  ];
+  await writeFile(wrongPassphrase, "another passphrase\n");
+  for (const { args, status, stderr } of refused) {
+    const done = await cepa(["sensor", ...args]);
+    assert.equal(done.status, status);
+    assert.match(done.stderr, stderr);
+  }
+  assert.match((await cepa(["sensor", "wipe", "box", "--dry-run"])).stdout, /^box would be ordered to erase itself/);
+  assert.deepEqual(await view(), before);
+  assert.equal((await cepa(["sensor", "reset", "box", "--yes"])).status, 0);
+  assert.deepEqual([(await view()).commandWaits, (await view()).state], [true, "active"]);
+  assert.equal((await cepa(["sensor", "wipe", "box", "--yes"])).status, 0);
+  const { wipe, state: after } = await view();
+  assert.equal(after, "hold");
+  assert.deepEqual({ ...wipe, orderedAtMs: 0 }, { orderedAtMs: 0, begunAtMs: null, erasedAtMs: null, cause: null });
+  assert.match((await cepa(["sensor", "show", "box"])).stdout, /^WIPE +ordered .* the box has not heard of it yet$/m);
+  assert.match((await cepa(["sensor", "release", "box"])).stderr, /box was wiped; make a box of it again/);
+  const log = await readFile(join(state, "audit.log"), "utf8");
+  for (const action of ["resetSettingsOrdered", "wipeOrdered"]) assert.match(log, new RegExp(`"action":"${action}"`));
+  await enrol();
+  assert.deepEqual([(await view()).commandWaits, (await view()).wipe, (await view()).state], [false, null, "active"]);
 });
 
 test("commands at the same time: each address once, and the audit log whole", async () => {

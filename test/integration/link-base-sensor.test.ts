@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { ORDER_FILE } from "../../appliance/reset/reset-files.ts";
+import { decodeCommand } from "../../core/contract/command.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
 import { askRole } from "../../core/node/role-socket.ts";
 import type { Stage } from "../../provider/base/stage.ts";
@@ -68,4 +70,22 @@ test("what happens while base is away arrives once, when it is back", async () =
   assert.deepEqual(JSON.parse(rows), { sql: "select 2", n: 1000 });
   const events = base.lines.filter((line) => (line as Stage).stage === "event");
   assert.equal(events.length, 1);
+});
+
+test("an order of base's reaches the box as it was signed, is said again until it is answered, and then no more", async () => {
+  const shown = async () => JSON.parse(await network.cepa(["sensor", "show", "box", "--json"])) as SensorView;
+  await network.cepa(["sensor", "reset", "box", "--yes"]);
+  const order = await until(
+    () => readFile(join(box.folder, ORDER_FILE)).catch(() => undefined),
+    "the order is on the box's disk",
+  );
+  const decoded = decodeCommand(order);
+  assert.deepEqual(decoded.ok && [decoded.value.sensorId, decoded.value.counter, decoded.value.action.kind], [
+    box.sensorId,
+    1,
+    "resetSettings",
+  ]);
+  assert.equal((await shown()).commandWaits, true);
+  assert.deepEqual(await tell({ name: "settingsReset", atMs: 7, cause: "order" }), { type: "ok" });
+  await until(async () => ((await shown()).commandWaits ? undefined : true), "base has the answer");
 });

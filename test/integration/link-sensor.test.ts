@@ -134,6 +134,9 @@ async function withLink(
         tunnelUp: true,
       }),
       readHealth: async () => HEALTH,
+      takeCommand: async () => {
+        throw new Error("it is not signed by base");
+      },
       tellVpn: async (up, tries) => void told.push([up, tries]),
       connect: connector({ host: "127.0.0.1", port, localAddress: "127.0.0.2", ...certified }),
       ...ports,

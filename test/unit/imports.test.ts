@@ -21,6 +21,7 @@ const APPLIANCE_EDGES: Readonly<Record<string, readonly string[]>> = {
   network: [],
   update: [],
   link: [],
+  reset: [],
   vault: [],
   "phone-home": [],
 };
@@ -49,6 +50,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/network/interfaces.ts": "/sys, /proc/sys and systemd-networkd's files",
   "appliance/phone-home/outbox-file.ts": "the outbox on disk",
   "appliance/phone-home/sign.ts": "Node.js's Ed25519",
+  "appliance/reset/reset-files.ts": "the reset, its requests and the state partition on disk",
   "appliance/session/day-files.ts": "names of the store's files",
   "appliance/session/query-store.ts": "reads the store",
   "appliance/session/query.ts": "a process for each query",
@@ -59,6 +61,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/update/verify-set.ts": "Node.js's Ed25519, and the key in the image",
   "appliance/update/trial-files.ts": "what is on trial, and what failed, on disk",
   "appliance/vault/base-client.ts": "HTTPS to base",
+  "appliance/vault/erase-store.ts": "the store's block device",
   "appliance/vault/key-exchange.ts": "Node.js's X25519, HKDF and AES-GCM",
   "appliance/vault/store-device.ts": "the store's block device",
 };

@@ -34,7 +34,7 @@ for (const { name, bytes, expected } of [
   { name: "another message", bytes: Uint8Array.fromHex(VECTOR.replace("c2", "c1")), expected: malformed(0) },
   {
     name: "a kind of a later version",
-    bytes: Uint8Array.fromHex(VECTOR.replace("2a00", "2a07")),
+    bytes: Uint8Array.fromHex(VECTOR.replace("2a00", "2a09")),
     expected: malformed(14),
   },
 ])

@@ -23,6 +23,18 @@ const SUBNET = parseSubnet("10.213.0.0/16");
 const UUID = "0b9a7a3c-8f3a-4c1e-9d51-2f1f5f6b7c8d";
 const OTHER_UUID = "1b9a7a3c-8f3a-4c1e-9d51-2f1f5f6b7c8d";
 
+/** Of version 3. */
+const ORDER_COLUMNS = [
+  ...[
+    "command_counter",
+    "pending_command",
+    "wipe_ordered_at_ms",
+    "wipe_begun_at_ms",
+    "wipe_erased_at_ms",
+    "wipe_cause",
+  ],
+];
+
 function withDatabase(body: (database: DatabaseSync) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "cepa-fleet-"));
   const path = join(folder, "base.db");
@@ -63,6 +75,12 @@ test("sensors: added pending with the next address; hold and release from the st
         lastLink: null,
         updateChannel: "stable",
         updatePin: null,
+        pendingCommand: null,
+        commandCounter: 0,
+        wipeOrderedAtMs: null,
+        wipeBegunAtMs: null,
+        wipeErasedAtMs: null,
+        wipeCause: null,
       },
     );
     assert.equal(addSensor(database, "box-2", SUBNET, 6).address, "10.213.1.2");
@@ -176,7 +194,8 @@ test("openDatabase: one of before updates is brought up to date, and keeps what 
     const old = openDatabase(path);
     addSensor(old, "box-1", SUBNET, 5);
     old.exec("drop table updates; alter table sensors drop column update_channel");
-    old.exec("alter table sensors drop column update_pin; pragma user_version = 1");
+    for (const column of ["update_pin", ...ORDER_COLUMNS]) old.exec(`alter table sensors drop column ${column}`);
+    old.exec("pragma user_version = 1");
     old.close();
     const database = openDatabase(path);
     const { updateChannel, updatePin } = sensorByName(database, "box-1");
@@ -186,7 +205,7 @@ test("openDatabase: one of before updates is brought up to date, and keeps what 
     assert.equal(sensorByName(database, "box-1").updatePin, null);
     database.exec("pragma user_version = 99");
     database.close();
-    assert.throws(() => openDatabase(path), /made by a later version of cepa \(schema 99, known: 2\)/);
+    assert.throws(() => openDatabase(path), /made by a later version of cepa \(schema 99, known: 3\)/);
   } finally {
     rmSync(folder, { recursive: true });
   }

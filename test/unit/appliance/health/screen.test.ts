@@ -20,6 +20,7 @@ const NEW: StatusView = {
   phoneHome: null,
   update: null,
   shortfalls: [],
+  reset: null,
 };
 const WAITING: StatusView = {
   ...NEW,

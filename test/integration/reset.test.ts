@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { link, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  loadCounter,
+  loadPending,
+  PENDING_FILE,
+  removeSettings,
+  saveCounter,
+  savePending,
+  shredState,
+} from "../../appliance/reset/reset-files.ts";
+import { eraseStore } from "../../appliance/vault/erase-store.ts";
+import { luksTool } from "../../appliance/vault/luks-tool.ts";
+import { storeDevice } from "../../appliance/vault/store-device.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { Secret } from "../../core/secret.ts";
+
+const MIB = 1024 * 1024;
+const signal = AbortSignal.timeout(300_000);
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cepa-reset-"));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Files of a state partition. */
+async function makeState(name: string): Promise<string> {
+  const state = join(folder, name);
+  const files = {
+    "identity/sensor.key": "a private key",
+    "identity/sensor.json": "{}",
+    "config.json": "settings",
+    "network.json": "network",
+    "link/config-last-good.json": "settings",
+    "vault/config-last-good.json": "settings",
+    "link/spool.json": "events",
+    "update/ready/1/set": "x".repeat(2 * MIB),
+  };
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(state, path)), { recursive: true });
+    await writeFile(join(state, path), text);
+  }
+  await mkdir(join(state, "lost+found"));
+  return state;
+}
+
+for (const { name, damage } of [
+  { name: "whole", damage: 0 },
+  { name: "with damaged headers", damage: 64 * 1024 },
+])
+  test(`a store, ${name}: its key opens it before and not after, and nothing of header and key slots is left`, async () => {
+    const path = join(folder, "store.img");
+    await writeFile(path, "");
+    await truncate(path, 64 * MIB);
+    const tool = luksTool(nodeExec);
+    const key = randomBytes(64);
+    await tool.format(path, new Secret(new Uint8Array(key)), signal);
+    const tryKey = () =>
+      nodeExec("cryptsetup", ["open", "--test-passphrase", "--key-file", "-", "--keyfile-size", "64", path], signal, {
+        stdin: key,
+      });
+    await tryKey();
+    const file = await open(path, "r+");
+    await file.write(Buffer.alloc(damage, 0x5a), 0, damage, 0);
+    await file.close();
+    const freed: string[] = [];
+    const ports = { tool, log: () => {}, free: async () => void freed.push("freed") };
+    await eraseStore(path, ports, signal);
+    assert.deepEqual(freed, ["freed"]);
+    await assert.rejects(tryKey());
+    assert.deepEqual(await storeDevice(path).readHeader(), { state: "none", blank: true });
+    assert.ok((await readFile(path)).subarray(0, 16 * MIB).every((octet) => octet === 0));
+    await eraseStore(path, ports, signal);
+  });
+
+test("state: each file is overwritten where it lies, then gone; the note of the reset stays, so that it can go on", async () => {
+  const state = await makeState("wiped");
+  await savePending(state, { what: "everything", cause: "button", stage: "storeErased" });
+  await saveCounter(state, 4);
+  const witness = join(folder, "witness"); // another name of the same octets
+  await link(join(state, "identity/sensor.key"), witness);
+  await shredState(state);
+  assert.deepEqual(await readFile(witness), Buffer.alloc("a private key".length));
+  assert.deepEqual((await readdir(state, { recursive: true })).sort(), ["lost+found", "reset", PENDING_FILE]);
+  assert.equal((await loadPending(state))?.stage, "storeErased");
+  assert.equal(await loadCounter(state), 0);
+  await shredState(state);
+});
+
+test("settings: those of base and what roles keep of them; the network's only when that is wanted", async () => {
+  const state = await makeState("reset");
+  await removeSettings(state, "config-last-good.json", false);
+  const left = async () => (await readdir(state, { recursive: true })).filter((name) => /config|network/.test(name));
+  assert.deepEqual(await left(), ["network.json"]);
+  await removeSettings(state, "config-last-good.json", true);
+  assert.deepEqual(await left(), []);
+  assert.equal(await readFile(join(state, "identity/sensor.key"), "utf8"), "a private key");
+});
+
+test("what is begun is read as it was written; a torn note is none", async () => {
+  const state = join(folder, "notes");
+  assert.equal(await loadPending(state), undefined);
+  const pending = { what: "settings", cause: "order", stage: "begun" } as const;
+  await savePending(state, pending);
+  assert.deepEqual(await loadPending(state), pending);
+  await writeFile(join(state, PENDING_FILE), '{"what":"everything"');
+  assert.equal(await loadPending(state), undefined);
+});
