@@ -20,6 +20,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor check-root                 reads every block of the root file system; run once a day, as root
   cepa-sensor import DEVICE              makes an update on a USB stick ready
   cepa-sensor install                    installs an update that is ready; run as root
+  cepa-sensor store-disk                 gets the store's own disk ready; run once at boot, as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
   cepa-sensor reset                      settings back, or everything erased, as base or the button wants it; run as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
@@ -58,6 +59,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   reset: async () => (await import("./reset-command.ts")).runResetCommand,
   run: async () => runRole,
   status: async () => (await import("./status-command.ts")).runStatusCommand,
+  "store-disk": async () => (await import("./store-disk-command.ts")).runStoreDiskCommand,
   trial: async () => (await import("./trial-command.ts")).runTrialCommand,
 };
 

@@ -25,7 +25,7 @@ import {
 } from "./reset/reset-files.ts";
 import { type ResetPorts, runReset } from "./reset/service.ts";
 import { askStatus, tellLink } from "./roles/ask.ts";
-import { STORE_DEVICE } from "./roles/store-place.ts";
+import { findStoreDevice } from "./roles/store-place.ts";
 import { eraseStore } from "./vault/erase-store.ts";
 import { luksTool } from "./vault/luks-tool.ts";
 import { STORE_NAME } from "./vault/service.ts";
@@ -93,7 +93,7 @@ export async function runResetCommand(args: readonly string[], signal: AbortSign
 function describe({ what, cause, stage }: PendingReset): string {
   if (what === "settings")
     return `settings go${cause === "order" ? "" : ", and what network.json says"}; keys and store stay`;
-  const store = stage === "begun" ? `the store on ${STORE_DEVICE} is made unreadable, ` : "";
+  const store = stage === "begun" ? "the store is made unreadable, " : "";
   return `${store}identity, keys and settings are erased`;
 }
 
@@ -168,8 +168,9 @@ function resetPorts(state: string, run: string, log: Log): ResetPorts {
     askLink: (signal) => askStatus(run, "link", signal),
     hasIdentity: () => isThere(join(state, STATE_FILES.identity)),
     async eraseStore(signal) {
-      if (!(await isThere(STORE_DEVICE))) {
-        log("warning", `there is no store to erase: ${STORE_DEVICE}`);
+      const device = await findStoreDevice(state);
+      if (!(await isThere(device))) {
+        log("warning", `there is no store to erase: ${device}`);
         return;
       }
       const tool = luksTool(nodeExec);
@@ -177,7 +178,7 @@ function resetPorts(state: string, run: string, log: Log): ResetPorts {
         await quietly("systemctl", ["stop", "cepa-vault.service", "nsm.mount"], signal);
         await quietly("cryptsetup", ["close", STORE_NAME], signal);
       };
-      await eraseStore(STORE_DEVICE, { tool, free, log }, signal);
+      await eraseStore(device, { tool, free, log }, signal);
     },
     removeSettings: (network) => removeSettings(state, LAST_GOOD_FILE, network),
     stopRoles: (signal) => quietly("systemctl", ["stop", ...ROLES], signal),

@@ -8,6 +8,7 @@ import { changeLines, renderStatus, type StatusView, stageLines, summaryLine, ti
 import { loadIdentity } from "./identity-files.ts";
 import { loadPending } from "./reset/reset-files.ts";
 import { askStatus } from "./roles/ask.ts";
+import { findOwnStore } from "./roles/store-place.ts";
 
 const USAGE = `cepa-sensor status [--watch] [--json] [--state FOLDER] [--run FOLDER]
 
@@ -99,7 +100,7 @@ async function readView(stateFolder: string, runFolder: string, signal: AbortSig
     capture,
     phoneHome,
     update,
-    shortfalls: shortfallsOf(await readHardware(stateFolder)),
+    shortfalls: shortfallsOf(await readHardware(stateFolder, await findOwnStore(stateFolder))),
     reset: (await loadPending(stateFolder))?.what ?? null,
   };
 }

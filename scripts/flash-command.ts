@@ -4,6 +4,7 @@ import { parseJson } from "../core/checked-json.ts";
 import { STATE_FILES } from "../core/contract/identity.ts";
 import { type NetworkConfig, readNetworkConfig } from "../core/contract/network.ts";
 import { readSensorConfig } from "../core/contract/sensor-config.ts";
+import { DISK_WORDS, readStoreConfig, type StoreConfig } from "../core/contract/store.ts";
 import { nodeExec } from "../core/node/exec.ts";
 import type { Secret } from "../core/secret.ts";
 import { makeBoxKeys } from "../image/flash/box-keys.ts";
@@ -32,6 +33,8 @@ The sensor's keys are made here, straight into its state partition; nothing else
   --dns A.B.C.D            may be given again
   --vlan ID                of the uplink
   --mtu OCTETS             of the uplink
+  --store-disk DISK        the store on a disk of its own: ${DISK_WORDS} (the rest of this one)
+  --take-store-disk        whatever is on that disk is overwritten at the first start
   --config FILE            settings of this sensor, JSON, that differ from the defaults
   --size SIZE              of the file, as 8G or 6000M (${DEFAULT_FILE_SIZE}); a device has its own
   --dry-run                say what would be written, and do nothing
@@ -51,6 +54,8 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     dns: { type: "string", multiple: true },
     vlan: { type: "string" },
     mtu: { type: "string" },
+    "store-disk": { type: "string" },
+    "take-store-disk": { type: "boolean" },
     config: { type: "string" },
     size: { type: "string" },
     "dry-run": { type: "boolean" },
@@ -71,6 +76,7 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
       sensor: values.sensor,
       image,
       network: readNetworkFlags(values),
+      store: readStoreFlags(values["store-disk"], values["take-store-disk"]),
       settings: await readSettings(values.config),
       readPassphrase: () => readPassphrase(values["passphrase-file"]),
     };
@@ -105,6 +111,8 @@ interface FlashOrder {
   readonly sensor: string;
   readonly image: string;
   readonly network: NetworkConfig;
+  /** undefined: the rest of the disk. */
+  readonly store: StoreConfig | undefined;
   readonly settings: string;
   readPassphrase(): Promise<Secret>;
 }
@@ -162,6 +170,9 @@ async function flash(
     const files = new Map<string, Uint8Array>([
       ...Object.entries(enrolment.files).map(([name, text]) => [name, encoder.encode(text)] as const),
       [STATE_FILES.network, encoder.encode(`${JSON.stringify(order.network, undefined, 2)}\n`)],
+      ...(order.store === undefined
+        ? []
+        : [[STATE_FILES.store, encoder.encode(`${JSON.stringify(order.store)}\n`)] as const]),
       [STATE_FILES.privateKey, keys.privateKeyPem],
       [STATE_FILES.emergencyKey, keys.emergencyKeyPem],
     ]);
@@ -199,6 +210,18 @@ function readNetworkFlags(flags: NetworkFlags): NetworkConfig {
     });
   } catch (error) {
     throw new UsageError(`cepa flash: ${(error as Error).message}`);
+  }
+}
+
+function readStoreFlags(disk: string | undefined, take = false): StoreConfig | undefined {
+  if (disk === undefined) {
+    if (take) throw new UsageError("cepa flash: --take-store-disk goes with --store-disk");
+    return undefined;
+  }
+  try {
+    return readStoreConfig({ disk, take });
+  } catch (error) {
+    throw new UsageError(`cepa flash: --store-disk: ${(error as Error).message}`);
   }
 }
 

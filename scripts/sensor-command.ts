@@ -83,7 +83,7 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
     try {
       if (order !== undefined) {
         const { yes = false, json = false, "dry-run": dryRun = false, "passphrase-file": passphraseFile } = values;
-        return await orderByName(provider, name ?? "", order, { json, yes, dryRun, passphraseFile });
+        return await orderByName(provider, name ?? "", order, { json, yes, dryRun, passphraseFile }, signal);
       }
       if (choice !== undefined) return setUpdates(provider, name ?? "", choice, values.json === true);
       if (action === "list") return await list(provider, values.json === true, signal);

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { encodeCommandBody } from "../core/contract/command.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { signCommand } from "../core/node/signed-message.ts";
+import { askCommand, BaseError } from "../provider/base/api-client.ts";
 import { viewOf, type WipeView } from "../provider/base/status.ts";
 import { type OrderKind, orderSensor, readOrderable } from "../provider/fleet/orders.ts";
 import { openCommandKey, type Provider, unlockMasterKey } from "../provider/state/provider.ts";
@@ -29,6 +30,7 @@ export async function orderByName(
   name: string,
   kind: OrderKind,
   options: OrderOptions,
+  signal: AbortSignal,
 ): Promise<number> {
   const { database, paths, audit } = provider;
   const { id } = readOrderable(database, name, kind);
@@ -52,6 +54,10 @@ export async function orderByName(
     },
     nowMs,
   );
+  // Where base does not run, it sends the order when it does.
+  await askCommand(paths.socket, name, signal).catch((error: unknown) => {
+    if (!(error instanceof BaseError)) throw error;
+  });
   const words = `${name}: ${DONE[kind]}\nit gets the order over its link, now or when it is next there; cepa sensor show ${name}\n`;
   process.stdout.write(options.json ? `${renderJsonLine(viewOf(sensor, undefined))}\n` : words);
   return 0;

@@ -26,6 +26,7 @@ import { ORDER_FILE } from "../reset/reset-files.ts";
 import { loadFailedVersions } from "../update/trial-files.ts";
 import { askStatus } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
+import { findOwnStore } from "./store-place.ts";
 
 const ASK_TIMEOUT_MS = 5_000;
 
@@ -62,7 +63,7 @@ export async function runLinkRole(
         await measureTemperatureC(),
       )),
       failedVersions: await loadFailedVersions(stateFolder),
-      shortfalls: shortfallsOf(await readHardware(stateFolder)),
+      shortfalls: shortfallsOf(await readHardware(stateFolder, await findOwnStore(stateFolder))),
     }),
     async takeCommand(message) {
       const key = createPublicKey(await readFile(join(stateFolder, STATE_FILES.commandPublicKey)));

@@ -14,7 +14,7 @@ import { newVaultBoard, runVault, type VaultPorts } from "../vault/service.ts";
 import { formatRecordFile, storeDevice } from "../vault/store-device.ts";
 import { tellLink } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
-import { STORE_DEVICE } from "./store-place.ts";
+import { findStoreDevice, loadStoreTrouble } from "./store-place.ts";
 
 /** Opens /nsm with base's key; serves its status. Ends with an AbortError when `signal` aborts. */
 export async function runVaultRole(
@@ -34,7 +34,7 @@ export async function runVaultRole(
     log,
     random: Math.random,
     tool: luksTool(nodeExec),
-    store: storeDevice(STORE_DEVICE),
+    store: { ...storeDevice(await findStoreDevice(folders.stateFolder)), trouble: loadStoreTrouble },
     formatRecord: formatRecordFile(join(folders.stateFolder, "vault/format.json")),
     tunnelUp: () => hasAddress(identity.vpnAddress),
     async fetchShare(luksUuid, fetchSignal) {

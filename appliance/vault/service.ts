@@ -25,6 +25,8 @@ export interface VaultPorts {
   readonly store: {
     readonly device: string;
     exists(): Promise<boolean>;
+    /** Why it may not exist, for people. */
+    trouble(): Promise<string | undefined>;
     readHeader(): Promise<StoreHeader>;
     isOpen(name: string): Promise<boolean>;
     mapped(name: string): string;
@@ -85,7 +87,7 @@ async function tryToOpen(
   };
   try {
     if (!(await ports.store.exists())) {
-      say("noStore", `waiting for the partition of the store, ${ports.store.device}`);
+      say("noStore", (await ports.store.trouble()) ?? `waiting for the partition of the store, ${ports.store.device}`);
       return { waitMs: POLL_MS };
     }
     const header = await ports.store.readHeader();

@@ -16,6 +16,7 @@ export function storeDevice(device: string, mapperFolder = "/dev/mapper"): Vault
     device,
     mapped,
     exists: () => exists(device),
+    trouble: async () => undefined,
     isOpen: (name) => exists(mapped(name)),
     readHeader: async () =>
       readStoreHeader(await readStart(device, HEADER_AREA_BYTES), (bytes) =>

@@ -21,6 +21,8 @@ export const STATE_FILES = {
   /** PEM SPKI, Ed25519: verifies base's commands and configuration. */
   commandPublicKey: "identity/command.pub",
   network: "network.json",
+  /** Only where the store has a disk of its own. */
+  store: "store.json",
   config: "config.json",
 } as const;
 

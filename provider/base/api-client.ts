@@ -35,6 +35,11 @@ export async function askQuery(
   return JSON.parse(await readAll(await ask(socketPath, "POST", "/v1/query", query, signal))) as Rows;
 }
 
+/** Has the command that waits for a sensor sent at once. */
+export async function askCommand(socketPath: string, name: string, signal: AbortSignal): Promise<void> {
+  await readAll(await ask(socketPath, "POST", "/v1/command", { name }, signal));
+}
+
 /** The octets of a pcap file. Reading throws when the sensor broke off. */
 export function askPcap(
   socketPath: string,

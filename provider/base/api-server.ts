@@ -25,7 +25,7 @@ interface ApiServices {
 
 /**
  * What `cepa` commands ask of a running base, over a Unix socket that only its owner can open: `GET /v1/sensors`, `POST
- * /v1/query`, `POST /v1/pcap`. What a person asked of a sensor is in the audit log before the sensor is asked.
+ * /v1/query`, `POST /v1/pcap`, `POST /v1/command` (what was ordered goes out now, not with the next heartbeat). What a person asked of a sensor is in the audit log before the sensor is asked.
  */
 export async function runApiServer(
   provider: Provider,
@@ -61,6 +61,11 @@ export async function runApiServer(
     if (body === undefined) return send(response, 413, { error: `a request of at most ${BODY_LIMIT_BYTES} octets` });
     const json = parseJson(body, "request");
     if (request.url === "/v1/query") return await query(json, response, asked);
+    if (request.url === "/v1/command") {
+      const { name } = readObject(json, "command", ["name"]);
+      services.links.sendCommand(sensorByName(provider.database, String(name)).id);
+      return send(response, 200, {});
+    }
     if (request.url === "/v1/pcap") return await pcap(json, response, asked);
     send(response, 404, { error: "no such request; is this cepa of the same version as the running base?" });
   };

@@ -22,6 +22,8 @@ export interface LinkHub {
   accept(sensor: Sensor, certificateSerial: string, socket: WebSocket): void;
   /** Throws a LinkError when the sensor has no link. */
   linkOf(sensorId: string): SensorLink;
+  /** Sends the command that waits for a sensor, when there is one and the sensor has a link. */
+  sendCommand(sensorId: string): void;
   live(sensorId: string): LiveLink | undefined;
   counters(): { readonly replaced: number; readonly eventRepeats: number; readonly heartbeatsNotKept: number };
   /** Ends the links whose certificate is not good any more. */
@@ -34,6 +36,11 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
   const links = new Map<string, { readonly link: SensorLink; readonly certificateSerial: string; live: LiveLink }>();
   const counters = { replaced: 0, eventRepeats: 0, heartbeatsNotKept: 0 };
 
+  const sendCommand = (sensorId: string) => {
+    const command = sensorById(database, sensorId)?.pendingCommand;
+    if (command != null) links.get(sensorId)?.link.command(command);
+  };
+
   const accept = (sensor: Sensor, certificateSerial: string, socket: WebSocket) => {
     const { clock, report } = ports;
     const about = { sensor: sensor.name, sensorId: sensor.id };
@@ -42,7 +49,7 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
       hello(message) {
         update({ bootId: String(message.bootId) });
         report({ stage: "linkUp", atMs: clock.nowMs(), ...about, replacedAnother: before !== undefined });
-        sendCommand();
+        sendCommand(sensor.id);
       },
       heartbeat(message) {
         const nowMs = clock.nowMs();
@@ -51,7 +58,7 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
         if (health === undefined) counters.heartbeatsNotKept++;
         if (isTooSoon) return;
         update({ lastHeartbeatAtMs: nowMs });
-        sendCommand();
+        sendCommand(sensor.id);
       },
       event(message) {
         const nowMs = clock.nowMs();
@@ -73,10 +80,6 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
     const update = (change: Partial<LiveLink>) => {
       (entry as { live: LiveLink }).live = { ...entry.live, ...change } as LiveLink;
     };
-    const sendCommand = () => {
-      const command = sensorById(database, sensor.id)?.pendingCommand;
-      if (command != null) link.command(command);
-    };
     links.set(sensor.id, entry);
     if (before !== undefined) {
       counters.replaced++;
@@ -91,6 +94,7 @@ export function createLinkHub(provider: Provider, ports: { readonly clock: Clock
       if (entry === undefined) throw new LinkError("notConnected", "the sensor has no link to base now");
       return entry.link;
     },
+    sendCommand,
     live: (sensorId) => links.get(sensorId)?.live,
     counters: () => ({ ...counters }),
     closeRevoked() {

@@ -40,6 +40,7 @@ test("every command explains itself", () => {
     "reset",
     "run",
     "status",
+    "store-disk",
     "trial",
   ];
   assert.deepEqual([...commands].sort(), expected);

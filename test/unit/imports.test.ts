@@ -61,6 +61,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/update/verify-set.ts": "Node.js's Ed25519, and the key in the image",
   "appliance/update/trial-files.ts": "what is on trial, and what failed, on disk",
   "appliance/vault/base-client.ts": "HTTPS to base",
+  "appliance/vault/disks.ts": "disks in /sys, and what is on them",
   "appliance/vault/erase-store.ts": "the store's block device",
   "appliance/vault/key-exchange.ts": "Node.js's X25519, HKDF and AES-GCM",
   "appliance/vault/store-device.ts": "the store's block device",

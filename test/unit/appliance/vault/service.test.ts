@@ -23,6 +23,7 @@ class FakeBox implements VaultPorts {
   header: StoreHeader = { state: "none", blank: true };
   record: FormatRecord | undefined;
   present = true;
+  trouble: string | undefined;
   tunnel = true;
   format = false;
   fileSystem = false;
@@ -50,6 +51,7 @@ class FakeBox implements VaultPorts {
   readonly store = {
     device: "/dev/store",
     exists: async () => this.present,
+    trouble: async () => this.trouble,
     readHeader: async () => this.header,
     isOpen: async () => false,
     mapped: (name: string) => `/dev/mapper/${name}`,
