@@ -12,7 +12,6 @@ import { LAST_GOOD_FILE } from "./config.ts";
 import { loadIdentity } from "./identity-files.ts";
 import { judgeCommand } from "./reset/judge-command.ts";
 import {
-  BUTTON_FILE,
   loadCounter,
   loadPending,
   ORDER_FILE,
@@ -33,7 +32,7 @@ import { STORE_NAME } from "./vault/service.ts";
 const USAGE = `cepa-sensor reset [--settings | --everything] [--yes] [--dry-run] [--state FOLDER] [--run FOLDER]
 
 Puts the box back: its settings alone, or everything, with the keys shredded. Without --settings or --everything it goes on with
-what was begun, or does what base ordered by a signed command, or what the button asks for. Then the box starts anew. Run as root.
+what was begun, or does what base ordered by a signed command. Then the box starts anew. Run as root.
 
   --settings       settings and network as the image has them; keys, identity and store stay
   --everything     store, keys, identity, settings: only cepa flash makes it a sensor again. It can't be undone
@@ -97,25 +96,18 @@ function describe({ what, cause, stage }: PendingReset): string {
   return `${store}identity, keys and settings are erased`;
 }
 
-/** What base or the button asks for; what asked is gone then, and what it asks for is on the disk. */
+/** What base ordered; the order is gone then, and what it asks for is on the disk. */
 async function takeRequest(
   state: string,
   run: string,
   log: Log,
   signal: AbortSignal,
 ): Promise<PendingReset | undefined> {
-  const orderPath = join(state, ORDER_FILE);
-  const order = await readFile(orderPath).catch(() => undefined);
-  if (order !== undefined) {
-    const pending = await takeOrder(order, state, run, log, signal);
-    await unlink(orderPath);
-    if (pending !== undefined) return pending;
-  }
-  const buttonPath = join(state, BUTTON_FILE);
-  if (!(await isThere(buttonPath))) return undefined;
-  const pending = { what: "everything", cause: "button", stage: "begun" } as const;
-  await savePending(state, pending);
-  await unlink(buttonPath);
+  const path = join(state, ORDER_FILE);
+  const order = await readFile(path).catch(() => undefined);
+  if (order === undefined) return undefined;
+  const pending = await takeOrder(order, state, run, log, signal);
+  await unlink(path);
   return pending;
 }
 

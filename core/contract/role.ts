@@ -185,8 +185,8 @@ export interface PhoneHomeStatus {
   >;
 }
 
-/** Who wanted a reset: base, by a signed command; a person at the box's button; a person with a shell. */
-export type ResetCause = "order" | "button" | "hand";
+/** Who wanted a reset: base, by a signed command; a person at the box. */
+export type ResetCause = "order" | "hand";
 
 /** What must reach base, in order, once. */
 export type SensorEvent =

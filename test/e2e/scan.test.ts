@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { glob, mkdtemp, readFile, rm } from "node:fs/promises";
+import { glob, mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
+import { findPartition, partitionsOf } from "../../scripts/rig/disk-image.ts";
 import { UPLINK_MAC } from "../../scripts/rig/qemu.ts";
 import { makeRig, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
 import { findFileOnDisk, flipBit } from "../support/disk.ts";
@@ -46,6 +47,12 @@ const ROOT_CHECK_MS = 240_000;
 const stop = new AbortController();
 const { signal } = stop;
 const folder = await mkdtemp(join(tmpdir(), "cepa-scan-"));
+const STORE_DISK = join(folder, "store.raw");
+const STORE_DISK_BYTES = 512 * 1024 * 1024;
+const WITH_STORE_DISK = [
+  ...["-drive", `if=none,id=store,format=raw,file=${STORE_DISK}`],
+  ...["-device", "virtio-blk-pci,drive=store,addr=0x13"],
+];
 let rig: Rig;
 let base: BaseProcess | undefined;
 let sensor: RunningSensor | undefined;
@@ -87,7 +94,7 @@ test("a sensor that is up", { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
   rig = await makeRig(
     {
       ...{ program: PROGRAM, image: IMAGE, folder, sensorName: NAME, settings: SETTINGS, diskSize: "4G" },
-      ...{ remote: HOST, flash: STATIC },
+      ...{ remote: HOST, flash: [...STATIC, "--store-disk", "second", "--take-store-disk"] },
     },
     signal,
   );
@@ -98,12 +105,26 @@ test("a sensor that is up", { timeout: 2 * BOOT_TIMEOUT_MS }, async () => {
   await flipBit(rig.disk, await findFileOnDisk(rig.disk, `/${unread}`, file));
   base = rig.startBase(signal);
   await base.waitForStage(({ stage }) => stage === "listening", "listening", BOOT_TIMEOUT_MS, signal);
-  sensor = await rig.boot(signal, { uplinkTap: TAP });
+  await writeFile(STORE_DISK, "of someone else");
+  await truncate(STORE_DISK, STORE_DISK_BYTES);
+  sensor = await rig.boot(signal, { uplinkTap: TAP, more: WITH_STORE_DISK });
   const deadlineMs = performance.now() + BOOT_TIMEOUT_MS;
   while ((await rig.view(signal)).health?.capture?.state !== "capturing") {
     assert.ok(performance.now() < deadlineMs, (await sensor.vm.readConsole()).slice(-3000));
     await delay(POLL_MS, undefined, { signal });
   }
+});
+
+test("its store is on the disk that it has for that, what was there is gone, and there is none beside the system", async () => {
+  const labels = async (disk: string) => (await partitionsOf(disk)).map(({ label }) => label);
+  assert.deepEqual(await labels(STORE_DISK), ["nsm"]);
+  assert.ok(!(await labels(rig.disk)).includes("nsm"));
+  const { offsetBytes } = await findPartition(STORE_DISK, /^nsm$/);
+  const start = Buffer.alloc(6);
+  const disk = await open(STORE_DISK, "r");
+  await disk.read(start, 0, start.length, offsetBytes);
+  await disk.close();
+  assert.equal(start.toString("latin1"), "LUKS\xba\xbe");
 });
 
 for (const { kind, closed } of [
@@ -139,7 +160,7 @@ test("the same scan of a build with a way in finds it", {
   const { version } = JSON.parse(await readFile(MANIFEST, "utf8")) as { version: string };
   const set = await makeImageVersion(join(folder, "open"), version, version, (tree) => addSshd(tree, TOOLS));
   await putIntoFirstSlot(set, rig.disk, ["sh", join(PROJECT, "image/in-tools.sh"), TOOLS, folder]);
-  sensor = await rig.boot(signal, { uplinkTap: TAP });
+  sensor = await rig.boot(signal, { uplinkTap: TAP, more: WITH_STORE_DISK });
   await sensor.vm.waitForConsole(/^cepa: vpn up/m, BOOT_TIMEOUT_MS, signal);
   const { mac, states } = await scan("-sS");
   assert.deepEqual({ mac, states }, { mac: UPLINK_MAC, states: { filtered: PORTS - 1, open: 1 } });

@@ -143,9 +143,9 @@ test("enrolment: the files of a box, each as its reader on the sensor wants it",
   assert.equal(sensorState, "pending");
   const { files, sensorId: enrolled } = await enrol();
   assert.equal(enrolled, sensorId);
-  const { privateKey, emergencyKey, network, ...given } = STATE_FILES;
+  const { privateKey, emergencyKey, network, store, ...given } = STATE_FILES;
   assert.deepEqual(Object.keys(files).sort(), Object.values(given).sort(), "all but what is the box's own");
-  for (const path of [privateKey, emergencyKey, network]) assert.equal(path in files, false);
+  for (const path of [privateKey, emergencyKey, network, store]) assert.equal(path in files, false);
   assert.deepEqual(readSensorIdentity(JSON.parse(files[STATE_FILES.identity] ?? "")), {
     sensorId,
     name: "box",

@@ -79,7 +79,8 @@ test("flash: image, identity and settings on a new file", async () => {
   const settings = join(folder, "settings.json");
   await writeFile(settings, JSON.stringify({ link: { heartbeatMs: 5000 } }));
   const ports = ["--uplink", "02:00:00:00:00:0A", "--span", "0000:02:00.0", "--span", "0000:02:00.1"];
-  assert.equal(await flash(target, "--size", "2300M", "--config", settings, "--vlan", "7", ...ports), 0);
+  const store = ["--store-disk", "/dev/disk/by-path/pci-0000:00:1f.2-ata-2"];
+  assert.equal(await flash(target, "--size", "2300M", "--config", settings, "--vlan", "7", ...ports, ...store), 0);
 
   const { size, mode } = await stat(target);
   assert.equal(size, 2300 * MIB);
@@ -103,6 +104,7 @@ test("flash: image, identity and settings on a new file", async () => {
     span: ["0000:02:00.0", "0000:02:00.1"],
     vlan: 7,
   });
+  assert.deepEqual(JSON.parse(await stateFile(target, STATE_FILES.store)), { disk: store[1], take: false });
   const config = JSON.parse(await stateFile(target, STATE_FILES.config)) as { settings: string };
   assert.deepEqual(JSON.parse(config.settings), { link: { heartbeatMs: 5000 } });
 
@@ -135,6 +137,8 @@ test("flash: nothing is written when the passphrase is wrong, or the target is n
   assert.equal(await flash(target, "--size", "2300M", "--dry-run"), 0);
   assert.equal(await flash(target, "--size", "much"), 2);
   assert.equal(await flash(target, "--span", "eth0"), 2);
+  assert.equal(await flash(target, "--store-disk", "/dev/sdb"), 2, "a name that changes");
+  assert.equal(await flash(target, "--take-store-disk"), 2);
   assert.deepEqual(
     (await readdir(folder)).filter((name) => name === "never.raw"),
     [],

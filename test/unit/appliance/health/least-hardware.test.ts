@@ -18,6 +18,16 @@ for (const { name, hardware, expected } of [
     expected: ["memory 0.9 GiB, 2 GiB is least"],
   },
   { name: "4 GB", hardware: { ...ENOUGH, diskBytes: 4e9 }, expected: ["disk 4.0 GB, 8 GB is least"] },
+  {
+    name: "4 GB, and a disk for the store",
+    hardware: { ...ENOUGH, diskBytes: 4e9, storeDiskBytes: 8e9 },
+    expected: [],
+  },
+  {
+    name: "too little of both disks",
+    hardware: { ...ENOUGH, diskBytes: 2e9, storeDiskBytes: 1e9 },
+    expected: ["disk 2.0 GB, 4 GB is least", "the store's disk 1.0 GB, 8 GB is least"],
+  },
   { name: "one port", hardware: { ...ENOUGH, ports: 1 }, expected: ["1 network port, 2 are least: uplink and SPAN"] },
   {
     name: "all three",
