@@ -22,7 +22,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor install                    installs an update that is ready; run as root
   cepa-sensor store-disk                 gets the store's own disk ready; run once at boot, as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
-  cepa-sensor reset                      settings back, or everything erased, as base orders it; run as root
+  cepa-sensor reset                      settings back, or everything erased, as base or the button wants it; run as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
   cepa-sensor --version
 

@@ -8,10 +8,11 @@ import { nodeExec } from "../core/node/exec.ts";
 import { journalLog } from "../core/node/log.ts";
 import { verifyCommand } from "../core/node/signed-message.ts";
 import type { Log } from "../core/ports.ts";
-import { LAST_GOOD_FILE } from "./config.ts";
+import { LAST_GOOD_FILE, loadConfig } from "./config.ts";
 import { loadIdentity } from "./identity-files.ts";
 import { judgeCommand } from "./reset/judge-command.ts";
 import {
+  BUTTON_FILE,
   loadCounter,
   loadPending,
   ORDER_FILE,
@@ -32,7 +33,7 @@ import { STORE_NAME } from "./vault/service.ts";
 const USAGE = `cepa-sensor reset [--settings | --everything] [--yes] [--dry-run] [--state FOLDER] [--run FOLDER]
 
 Puts the box back: its settings alone, or everything, with the keys shredded. Without --settings or --everything it goes on with
-what was begun, or does what base ordered by a signed command. Then the box starts anew. Run as root.
+what was begun, or does what base ordered by a signed command, or what the button wants. Then the box starts anew. Run as root.
 
   --settings       settings and network as the image has them; keys, identity and store stay
   --everything     store, keys, identity, settings: only cepa flash makes it a sensor again. It can't be undone
@@ -96,7 +97,7 @@ function describe({ what, cause, stage }: PendingReset): string {
   return `${store}identity, keys and settings are erased`;
 }
 
-/** What base ordered; the order is gone then, and what it asks for is on the disk. */
+/** What base ordered, or the button wants; what asked is gone then, and what it asks for is on the disk. */
 async function takeRequest(
   state: string,
   run: string,
@@ -105,10 +106,22 @@ async function takeRequest(
 ): Promise<PendingReset | undefined> {
   const path = join(state, ORDER_FILE);
   const order = await readFile(path).catch(() => undefined);
-  if (order === undefined) return undefined;
+  if (order === undefined) return takeButton(state, log);
   const pending = await takeOrder(order, state, run, log, signal);
   await unlink(path);
   return pending;
+}
+
+/** Phone-home says that the button was held; where the signed settings have no button, it is not believed. */
+async function takeButton(state: string, log: Log): Promise<PendingReset | undefined> {
+  const path = join(state, BUTTON_FILE);
+  if (!(await isThere(path))) return undefined;
+  const { eraseButton } = await loadConfig(state, await loadIdentity(state), log, "vault");
+  const pending = { what: "everything", cause: "button", stage: "begun" } as const;
+  if (eraseButton.chip === "") log("error", "there is no button by the settings, and nothing is erased");
+  else await savePending(state, pending);
+  await unlink(path);
+  return eraseButton.chip === "" ? undefined : pending;
 }
 
 async function takeOrder(

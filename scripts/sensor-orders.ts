@@ -69,7 +69,7 @@ export function wipeWords(wipe: WipeView | null, nowMs: number): string | undefi
   const { orderedAtMs, begunAtMs, erasedAtMs, cause } = wipe;
   const ordered =
     orderedAtMs === null ? "NOT ordered here" : `ordered ${ago(orderedAtMs, nowMs)}, its key is erased here`;
-  const by = cause === "hand" ? " by a person at it" : "";
+  const by = cause === "button" ? " by its button" : cause === "hand" ? " by a person at it" : "";
   const answer =
     begunAtMs === null
       ? "the box has not heard of it yet"

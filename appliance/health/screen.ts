@@ -103,7 +103,12 @@ export function summaryLine(view: StatusView): string {
   return `cepa: ${timeOf(view.atMs)} up ${durationOf(view.uptimeMs)}: ${parts.join("; ")}`;
 }
 
-function resetOf({ reset }: StatusView): Subject[] {
+function resetOf({ reset, phoneHome }: StatusView): Subject[] {
+  const eraseInMs = phoneHome?.eraseInMs;
+  if (reset === null && eraseInMs !== undefined) {
+    const state = "the button is held: EVERYTHING on this box will be erased; let it go to stop that";
+    return [{ name: "reset", good: false, state, counters: `in ${Math.ceil(eraseInMs / 1000)} s` }];
+  }
   if (reset === null) return [];
   const what = reset === "settings" ? "settings are put back" : "EVERYTHING on this box is being erased";
   return [{ name: "reset", good: false, state: `${what}; it starts anew afterwards`, counters: "" }];

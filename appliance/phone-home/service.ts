@@ -1,10 +1,12 @@
 import { type Backoff, backoffMs } from "../../core/backoff.ts";
 import type { EmergencyReason } from "../../core/contract/emergency.ts";
 import type { PhoneHomeStatus, SensorEvent } from "../../core/contract/role.ts";
+import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import type { Clock, Log, OpenSerial, SerialPort } from "../../core/ports.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { encodeSubmitPdu } from "../../core/sms/pdu.ts";
 import { AtChannel, type AtCounters, ModemError } from "./at-channel.ts";
+import { nextButton, UNARMED } from "./button.ts";
 import { type GpsState, gpsCondition, NMEA_LIMIT_BYTES, NO_GPS, nextGpsState } from "./gps.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { Situation } from "./message.ts";
@@ -26,6 +28,7 @@ const MODEM_RETRY: Backoff = { firstMs: 4_000, mostMs: 60_000 };
 const TICK_MS = 1_000;
 const MODEM_READ_MS = 15_000;
 const EVENTS_MAX = 100;
+const BUTTON_LOOK_MS = 250;
 
 export interface PhoneHomePorts {
   readonly clock: Clock;
@@ -38,6 +41,10 @@ export interface PhoneHomePorts {
   sign(reasons: readonly EmergencyReason[], situation: Situation): string;
   /** What the other roles say; false where they don't answer. */
   askStore(signal: AbortSignal): Promise<{ readonly storeOpen: boolean; readonly captureRunning: boolean }>;
+  /** Level of the button's line; undefined: it can't be read. */
+  readButton(): Promise<0 | 1 | undefined>;
+  /** Leaves the request that everything be erased. */
+  askForErasure(): Promise<void>;
   /** Hands an event to link; throws when link does not take it. */
   tell(event: SensorEvent, signal: AbortSignal): Promise<void>;
 }
@@ -48,6 +55,7 @@ export interface PhoneHomeSettings extends VpnTriggerLimits {
   readonly modemPath: string;
   readonly modemBaudRate: number;
   readonly smsNumber: string;
+  readonly eraseButton: SensorConfig["eraseButton"];
   /** No true time is before it, Unix milliseconds. */
   readonly notBeforeMs: number;
 }
@@ -66,6 +74,7 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
   let modem: ModemView | undefined;
   let trigger = startVpnTrigger(clock.monotonicMs());
   let vpnUp = false;
+  let button = UNARMED;
   const calls: EmergencyReason[][] = [];
   const events: SensorEvent[] = [];
   const splitter = new LineSplitter(NMEA_LIMIT_BYTES, "$");
@@ -87,6 +96,9 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
     outbox: outbox.current().entries.length,
     sent: outbox.current().sent,
     lastEmergencyAtMs: outbox.current().lastSentAtMs,
+    ...(button.name === "held" && {
+      eraseInMs: Math.max(0, settings.eraseButton.holdMs - (clock.monotonicMs() - button.sinceMs)),
+    }),
     counters: {
       messagesDropped: outbox.current().dropped,
       nmeaUnreadable: gps.unreadable,
@@ -213,6 +225,19 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
     }
   };
 
+  const watchButton = async (signal: AbortSignal): Promise<void> => {
+    const { pressedLevel, holdMs } = settings.eraseButton;
+    for (;;) {
+      const level = await ports.readButton();
+      const before = button.name;
+      const name = level === undefined ? "unknown" : level === pressedLevel ? "pressed" : "released";
+      button = nextButton(button, name, clock.monotonicMs(), holdMs);
+      if (button.name !== before) log("warning", `the button that erases everything: ${button.name}`);
+      if (button.name === "asked" && before !== "asked") await ports.askForErasure();
+      await clock.sleep(BUTTON_LOOK_MS, signal);
+    }
+  };
+
   const call = async (reasons: readonly EmergencyReason[], signal: AbortSignal): Promise<void> => {
     const { storeOpen, captureRunning } = await ports.askStore(signal);
     const nowMs = clock.nowMs();
@@ -241,6 +266,7 @@ export function createPhoneHome(ports: PhoneHomePorts, settings: PhoneHomeSettin
         (jobSignal) => keepOpen(settings.gpsPath, settings.gpsBaudRate, readGps, jobSignal),
         (jobSignal) => keepOpen(settings.modemPath, settings.modemBaudRate, useModem, jobSignal),
         watch,
+        ...(settings.eraseButton.chip === "" ? [] : [watchButton]),
       ]),
   };
 }

@@ -4,11 +4,13 @@ import { parseJson, readInteger, readObject, readText } from "../../core/checked
 import type { ResetCause } from "../../core/contract/role.ts";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 
-/** Of the state partition; root writes the first two, link the order. */
+/** Of the state partition. The first two are root's alone, the last two of the role that may ask. */
 export const PENDING_FILE = "reset/pending.json";
 export const COUNTER_FILE = "reset/counter.json";
 /** A command as base signed it, 87 octets. */
 export const ORDER_FILE = "link/order";
+/** That it is there is the request. */
+export const BUTTON_FILE = "phone-home/erase";
 
 /** What is overwritten before it is removed; larger files hold no key. */
 const OVERWRITE_MOST_BYTES = 1024 * 1024;
@@ -29,7 +31,7 @@ export async function loadPending(stateFolder: string): Promise<PendingReset | u
     const text = (key: string, pattern: RegExp) => readText(object, key, "pending", String(pattern), pattern);
     return {
       what: text("what", /^(?:settings|everything)$/) as PendingReset["what"],
-      cause: text("cause", /^(?:order|hand)$/) as ResetCause,
+      cause: text("cause", /^(?:order|button|hand)$/) as ResetCause,
       stage: text("stage", /^(?:begun|storeErased)$/) as PendingReset["stage"],
     };
   } catch {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { STATE_FILES } from "../../core/contract/identity.ts";
 import { roleSocketPath } from "../../core/contract/role.ts";
+import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { nodeClock } from "../../core/node/clock.ts";
 import { journalLog } from "../../core/node/log.ts";
 import { type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
@@ -9,9 +10,11 @@ import { openNodeSerial } from "../../core/node/serial.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
 import { loadBootId, loadIdentity, loadSocketGroupId } from "../identity-files.ts";
+import { readGpioLine } from "../phone-home/gpio-line.ts";
 import { openOutboxFile } from "../phone-home/outbox-file.ts";
 import { createPhoneHome, type PhoneHomePorts } from "../phone-home/service.ts";
 import { signer } from "../phone-home/sign.ts";
+import { BUTTON_FILE } from "../reset/reset-files.ts";
 import { askStatus, tellLink } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
 
@@ -45,11 +48,14 @@ export async function runPhoneHomeRole(
       const captureRunning = (await capture)?.state === "capturing";
       return { storeOpen: (await vault)?.state === "open", captureRunning };
     },
+    readButton: () => readGpioLine(config.eraseButton),
+    askForErasure: () => writeFileAtomically(join(stateFolder, BUTTON_FILE), ""),
     tell: (event, tellSignal) => tellLink(runFolder, event, tellSignal),
     ...overrides,
   };
   const { emergencySmsNumber, flashedAtMs } = identity;
-  const settings = { ...config.phoneHome, smsNumber: emergencySmsNumber, notBeforeMs: flashedAtMs };
+  const { eraseButton } = config;
+  const settings = { ...config.phoneHome, eraseButton, smsNumber: emergencySmsNumber, notBeforeMs: flashedAtMs };
   const phoneHome = createPhoneHome(ports, settings);
   const answer: RoleHandler = async (request) => {
     if (request.type === "status") return { type: "status", status: phoneHome.status() };

@@ -179,14 +179,16 @@ export interface PhoneHomeStatus {
   readonly outbox: number;
   readonly sent: number;
   readonly lastEmergencyAtMs: number | null;
+  /** The button that erases everything: how long it has to be held still; undefined while it is not, or where there is none. */
+  readonly eraseInMs?: number;
   /** What limits dropped and what failed, since the role's start; messages dropped since the outbox was made. */
   readonly counters?: Readonly<
     Record<"messagesDropped" | "nmeaUnreadable" | "nmeaTooLong" | "modemTimeouts" | "modemLateAnswers", number>
   >;
 }
 
-/** Who wanted a reset: base, by a signed command; a person at the box. */
-export type ResetCause = "order" | "hand";
+/** Who wanted a reset: base, by a signed command; a person at the box's button; a person with a shell. */
+export type ResetCause = "order" | "button" | "hand";
 
 /** What must reach base, in order, once. */
 export type SensorEvent =

@@ -55,6 +55,16 @@ export interface SensorConfig {
     readonly vpnLostMs: number;
     readonly vpnLostTries: number;
   };
+  /** A button at the box: everything is erased when it is held. */
+  readonly eraseButton: {
+    /** Label of its GPIO chip; empty: there is no button. */
+    readonly chip: string;
+    /** From 0, within the chip. */
+    readonly line: number;
+    /** Level of the line while it is pressed. */
+    readonly pressedLevel: number;
+    readonly holdMs: number;
+  };
   readonly update: {
     /** Base is asked this often. */
     readonly askMs: number;
@@ -113,6 +123,7 @@ export const DEFAULT_SENSOR_CONFIG: SensorConfig = {
     vpnLostMs: 10 * MINUTE_MS,
     vpnLostTries: 3,
   },
+  eraseButton: { chip: "", line: 0, pressedLevel: 0, holdMs: 10 * SECOND_MS },
   update: { askMs: 15 * MINUTE_MS, rateBytesPerSecond: MIB },
   trial: { healthyMs: 5 * MINUTE_MS, limitMs: 30 * MINUTE_MS },
 };
@@ -143,6 +154,9 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
   "phoneHome.modemBaudRate": [1200, 921_600],
   "phoneHome.vpnLostMs": [SECOND_MS, DAY_MS],
   "phoneHome.vpnLostTries": [1, 100],
+  "eraseButton.line": [0, 1023],
+  "eraseButton.pressedLevel": [0, 1],
+  "eraseButton.holdMs": [3 * SECOND_MS, MINUTE_MS],
   "update.askMs": [SECOND_MS, DAY_MS],
   "update.rateBytesPerSecond": [4096, 1024 * MIB],
   "trial.healthyMs": [SECOND_MS, DAY_MS],
@@ -151,6 +165,7 @@ const LIMITS: Readonly<Record<string, readonly [number, number]>> = {
 const TEXTS: Readonly<Record<string, readonly [string, RegExp]>> = {
   "capture.filter": ["a BPF expression of at most 1000 printable characters", /^[\x20-\x7e]{0,1000}$/],
   "entropy.profilesFolder": ["an absolute path, or nothing", /^(?:\/(?!.*\.\.)[\x20-\x7e]{1,200})?$/],
+  "eraseButton.chip": ["a GPIO chip's label, or nothing", /^[A-Za-z0-9_.:-]{0,64}$/],
   "phoneHome.gpsPath": ["a path below /dev", /^\/dev\/(?!.*\.\.)[A-Za-z0-9_./-]{1,60}$/],
   "phoneHome.modemPath": ["a path below /dev", /^\/dev\/(?!.*\.\.)[A-Za-z0-9_./-]{1,60}$/],
 };

@@ -120,6 +120,7 @@ export function eventWords(event: SensorEvent): string {
 
 const CAUSE_WORDS: Readonly<Record<ResetCause, string>> = {
   order: "as ordered",
+  button: "by the box's button",
   hand: "by a person at the box",
 };
 

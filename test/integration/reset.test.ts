@@ -80,7 +80,7 @@ for (const { name, damage } of [
 
 test("state: each file is overwritten where it lies, then gone; the note of the reset stays, so that it can go on", async () => {
   const state = await makeState("wiped");
-  await savePending(state, { what: "everything", cause: "hand", stage: "storeErased" });
+  await savePending(state, { what: "everything", cause: "button", stage: "storeErased" });
   await saveCounter(state, 4);
   const witness = join(folder, "witness"); // another name of the same octets
   await link(join(state, "identity/sensor.key"), witness);

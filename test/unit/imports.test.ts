@@ -48,6 +48,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/link/spool-file.ts": "the spool on disk",
   "appliance/link/uplink.ts": "addresses and carrier of the uplink",
   "appliance/network/interfaces.ts": "/sys, /proc/sys and systemd-networkd's files",
+  "appliance/phone-home/gpio-line.ts": "a GPIO line in /sys",
   "appliance/phone-home/outbox-file.ts": "the outbox on disk",
   "appliance/phone-home/sign.ts": "Node.js's Ed25519",
   "appliance/reset/reset-files.ts": "the reset, its requests and the state partition on disk",

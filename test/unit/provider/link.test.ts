@@ -41,8 +41,8 @@ test("eventWords: words that no sensor can turn into commands to a terminal", ()
     [{ name: "emergencySent", atMs: 1, bootCounter: 3, sequence: 4 }, "emergency message 3/4 sent"],
     [{ name: "emergencySent", atMs: 1, bootCounter: "\u001b", sequence: {} }, "emergency message NaN/NaN sent"],
     [
-      { name: "wipe", atMs: 1, cause: "hand", stage: "storeErased" },
-      "WIPE by a person at the box: the store's keys are erased, the box's own follow",
+      { name: "wipe", atMs: 1, cause: "button", stage: "storeErased" },
+      "WIPE by the box's button: the store's keys are erased, the box's own follow",
     ],
     [{ name: "wipe", atMs: 1, cause: "toString", stage: "begun" }, "wipe, of no known form"],
     [{ name: "commandRefused", atMs: 1, why: "\u001b" }, "a command is refused: ?"],

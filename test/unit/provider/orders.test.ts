@@ -66,9 +66,9 @@ test("a wipe that was not ordered: on hold, and what base has of its key and cer
   withFlashed((database) => {
     said(database, 1, { name: "wipe", atMs: 1, cause: "shouting", stage: "begun" });
     assert.equal(sensorByName(database, "box").state, "active");
-    said(database, 2, { name: "wipe", atMs: 1, cause: "hand", stage: "storeErased" });
+    said(database, 2, { name: "wipe", atMs: 1, cause: "button", stage: "storeErased" });
     const { id, state, wipeCause, wipeOrderedAtMs, wrappedShare } = sensorByName(database, "box");
-    assert.deepEqual([state, wipeCause, wipeOrderedAtMs], ["hold", "hand", null]);
+    assert.deepEqual([state, wipeCause, wipeOrderedAtMs], ["hold", "button", null]);
     assert.deepEqual(Buffer.from(wrappedShare ?? []), SHARE);
     assert.equal(certificateOwner(database, "aa", 7), id);
   }));
