@@ -4,6 +4,8 @@ export interface StoreDisk {
   readonly partitions: readonly string[];
   /** Its first and its last MiB are zero. */
   readonly blank: boolean;
+  /** The first MiB of its partition `nsm` is zero, or it has none: nothing was stored there. */
+  readonly storeBlank: boolean;
 }
 
 export type StoreDiskPlan =
@@ -17,7 +19,8 @@ export type StoreDiskPlan =
 /** `known`: this box had its store on a disk before; then nothing is overwritten any more, as that may be what is damaged. */
 export function planStoreDisk(disk: StoreDisk, take: boolean, known: boolean): StoreDiskPlan {
   const { partitions, blank } = disk;
-  if (partitions.length === 1 && partitions[0] === STORE_LABEL) return { action: "use" };
+  const isStore = partitions.length === 1 && partitions[0] === STORE_LABEL;
+  if (isStore && (known || disk.storeBlank)) return { action: "use" };
   if (partitions.length === 0 && blank) return { action: "partition" };
   const found =
     partitions.length > 0 ? `partitions (${partitions.map((name) => name || "no name").join(", ")})` : "data";
