@@ -1,6 +1,6 @@
 import { access, open, readdir, readFile, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Disk, StoreDisk } from "./store-disk.ts";
+import { type Disk, STORE_LABEL, type StoreDisk } from "./store-disk.ts";
 
 const SECTOR_BYTES = 512;
 const MIB = 1024 * 1024;
@@ -32,7 +32,13 @@ export async function readDisks(systemDisk: string | undefined): Promise<readonl
 }
 
 export async function readStoreDisk(name: string): Promise<StoreDisk> {
-  return { partitions: (await readPartitions(name)).map(({ label }) => label), blank: await isBlank(`/dev/${name}`) };
+  const partitions = await readPartitions(name);
+  const store = partitions.find(({ label }) => label === STORE_LABEL);
+  return {
+    partitions: partitions.map(({ label }) => label),
+    blank: await isBlank(`/dev/${name}`),
+    storeBlank: store === undefined || (await startsBlank(`/dev/${store.name}`)),
+  };
 }
 
 /** The partition of that name, as a path below /dev. */
@@ -55,16 +61,25 @@ async function readPartitions(disk: string): Promise<readonly { readonly name: s
 
 /** Its first and its last MiB are zero. */
 export async function isBlank(device: string): Promise<boolean> {
+  if (!(await startsBlank(device))) return false;
   const file = await open(device, "r");
   try {
-    const start = Buffer.alloc(MIB);
-    const { bytesRead } = await file.read(start, 0, MIB, 0);
-    if (!start.subarray(0, bytesRead).every((octet) => octet === 0)) return false;
-    const sizeBytes =
-      (await file.stat()).size || Number(await textOf(`/sys/block/${basename(device)}/size`)) * SECTOR_BYTES;
+    const { size } = await file.stat(); // 0 of a block device
+    const sizeBytes = size || Number(await textOf(`/sys/block/${basename(device)}/size`)) * SECTOR_BYTES;
     const end = Buffer.alloc(MIB);
     await file.read(end, 0, MIB, Math.max(0, sizeBytes - MIB));
     return end.every((octet) => octet === 0);
+  } finally {
+    await file.close();
+  }
+}
+
+async function startsBlank(device: string): Promise<boolean> {
+  const file = await open(device, "r");
+  try {
+    const start = Buffer.alloc(MIB);
+    await file.read(start, 0, MIB, 0);
+    return start.every((octet) => octet === 0);
   } finally {
     await file.close();
   }

@@ -16,18 +16,18 @@ export type StoreDiskPlan =
   | { readonly action: "take" }
   | { readonly action: "refuse"; readonly why: string };
 
-/** `known`: this box had its store on a disk before; then nothing is overwritten any more, as that may be what is damaged. */
+/** `known`: this box, as it is flashed, had its store on a disk before; then nothing is overwritten any more, as that may be what is damaged. */
 export function planStoreDisk(disk: StoreDisk, take: boolean, known: boolean): StoreDiskPlan {
   const { partitions, blank } = disk;
   const isStore = partitions.length === 1 && partitions[0] === STORE_LABEL;
   if (isStore && (known || disk.storeBlank)) return { action: "use" };
   if (partitions.length === 0 && blank) return { action: "partition" };
-  const found =
-    partitions.length > 0 ? `partitions (${partitions.map((name) => name || "no name").join(", ")})` : "data";
+  const names = partitions.map((name) => name || "no name").join(", ");
+  const found = isStore ? "a store of before this box was flashed" : names === "" ? "data" : `partitions (${names})`;
   if (known)
     return { action: "refuse", why: `it has ${found} and no store, which this box made before: flash the box anew` };
   if (take) return { action: "take" };
-  return { action: "refuse", why: `it has ${found} that are not ours: empty it, or flash with --take-store-disk` };
+  return { action: "refuse", why: `it has ${found}: empty it, or flash the box with --take-store-disk` };
 }
 
 export const STORE_LABEL = "nsm";

@@ -7,16 +7,38 @@ import { isBlank } from "../../../../appliance/vault/disks.ts";
 import { type Disk, findSecondDisk, planStoreDisk } from "../../../../appliance/vault/store-disk.ts";
 import { readStoreConfig } from "../../../../core/contract/store.ts";
 
-const OURS = { partitions: ["nsm"], blank: false };
-const EMPTY = { partitions: [], blank: true };
-const WINDOWS = { partitions: ["EFI", ""], blank: false };
-const DATA = { partitions: [], blank: false };
-const REFUSED = "that are not ours: empty it, or flash with --take-store-disk";
+const OURS = { partitions: ["nsm"], blank: false, storeBlank: false };
+const CUT_OFF = { ...OURS, storeBlank: true };
+const EMPTY = { partitions: [], blank: true, storeBlank: true };
+const WINDOWS = { partitions: ["EFI", ""], blank: false, storeBlank: true };
+const DATA = { partitions: [], blank: false, storeBlank: true };
+const REFUSED = "empty it, or flash the box with --take-store-disk";
 const LOST = "and no store, which this box made before: flash the box anew";
 
 for (const { name, disk, take, known, expected } of [
   { name: "ours", disk: OURS, take: false, known: true, expected: { action: "use" } },
-  { name: "ours, and it may be taken", disk: OURS, take: true, known: false, expected: { action: "use" } },
+  { name: "ours, and it could be taken", disk: OURS, take: true, known: true, expected: { action: "use" } },
+  {
+    name: "made, and cut off before it was noted",
+    disk: CUT_OFF,
+    take: true,
+    known: false,
+    expected: { action: "use" },
+  },
+  {
+    name: "a store of an earlier box",
+    disk: OURS,
+    take: false,
+    known: false,
+    expected: { action: "refuse", why: `it has a store of before this box was flashed: ${REFUSED}` },
+  },
+  {
+    name: "a store of an earlier box that may be taken",
+    disk: OURS,
+    take: true,
+    known: false,
+    expected: { action: "take" },
+  },
   { name: "empty", disk: EMPTY, take: false, known: false, expected: { action: "partition" } },
   { name: "another empty one, later", disk: EMPTY, take: false, known: true, expected: { action: "partition" } },
   {
@@ -24,21 +46,21 @@ for (const { name, disk, take, known, expected } of [
     disk: WINDOWS,
     take: false,
     known: false,
-    expected: { action: "refuse", why: `it has partitions (EFI, no name) ${REFUSED}` },
+    expected: { action: "refuse", why: `it has partitions (EFI, no name): ${REFUSED}` },
   },
   {
     name: "data without a table",
     disk: DATA,
     take: false,
     known: false,
-    expected: { action: "refuse", why: `it has data ${REFUSED}` },
+    expected: { action: "refuse", why: `it has data: ${REFUSED}` },
   },
   {
     name: "a store beside something else",
-    disk: { partitions: ["nsm", "data"], blank: false },
+    disk: { partitions: ["nsm", "data"], blank: false, storeBlank: true },
     take: false,
     known: false,
-    expected: { action: "refuse", why: `it has partitions (nsm, data) ${REFUSED}` },
+    expected: { action: "refuse", why: `it has partitions (nsm, data): ${REFUSED}` },
   },
   { name: "may be taken", disk: WINDOWS, take: true, known: false, expected: { action: "take" } },
   {
