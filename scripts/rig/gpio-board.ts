@@ -63,9 +63,9 @@ function textDescriptor(text: string): Buffer {
 }
 
 /** Listens at `path`; QEMU connects when it starts, and again when it was cut off. */
-export async function startGpioBoard(path: string): Promise<GpioBoard> {
+export async function startGpioBoard(path: string, levels: number): Promise<GpioBoard> {
   const sockets = new Set<Socket>();
-  const board = { levels: 0, direction: 0 };
+  const board = { levels, direction: 0 };
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
@@ -84,8 +84,8 @@ export async function startGpioBoard(path: string): Promise<GpioBoard> {
     get levels() {
       return board.levels;
     },
-    set levels(levels: number) {
-      board.levels = levels;
+    set levels(next: number) {
+      board.levels = next;
     },
     close() {
       for (const socket of sockets) socket.destroy();

@@ -4,15 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { HEADER_AND_SLOTS_BYTES } from "../../appliance/vault/erase-store.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
+import type { SensorView } from "../../provider/base/status.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { findPartition, partitionsOf } from "../../scripts/rig/disk-image.ts";
+import { type GpioBoard, startGpioBoard } from "../../scripts/rig/gpio-board.ts";
 import { UPLINK_MAC } from "../../scripts/rig/qemu.ts";
 import { makeRig, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
 import { findFileOnDisk, flipBit } from "../support/disk.ts";
 import { putIntoFirstSlot } from "../support/image-in-slot.ts";
 import { makeImageVersion } from "../support/image-version.ts";
+import { waitForRigView } from "../support/wait-for-view.ts";
 import { addSshd } from "../support/with-sshd.ts";
 
 /**
@@ -33,7 +37,11 @@ const NAME = "scan-1";
 const TAP = "cepa-lan";
 const HOST = "192.0.2.1";
 const SENSOR = "192.0.2.2";
-const SETTINGS = { link: { heartbeatMs: 2000 } };
+const BUTTON_LINE = 3;
+const SETTINGS = {
+  link: { heartbeatMs: 2000 },
+  eraseButton: { chip: "cp2112_gpio", line: BUTTON_LINE, pressedLevel: 0, holdMs: 5000 },
+};
 const STATIC = ["--address", `${SENSOR}/24`, "--gateway", HOST];
 
 /** Four times what is typical under emulation. */
@@ -47,6 +55,7 @@ const ROOT_CHECK_MS = 240_000;
 const stop = new AbortController();
 const { signal } = stop;
 const folder = await mkdtemp(join(tmpdir(), "cepa-scan-"));
+const RELEASED = 0xff;
 const STORE_DISK = join(folder, "store.raw");
 const STORE_DISK_BYTES = 512 * 1024 * 1024;
 const WITH_STORE_DISK = [
@@ -56,10 +65,12 @@ const WITH_STORE_DISK = [
 let rig: Rig;
 let base: BaseProcess | undefined;
 let sensor: RunningSensor | undefined;
+let board: GpioBoard | undefined;
 after(async () => {
   stop.abort();
   await base?.ended;
   await sensor?.vm.ended;
+  board?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -120,10 +131,7 @@ test("its store is on the disk that it has for that, what was there is gone, and
   assert.deepEqual(await labels(STORE_DISK), ["nsm"]);
   assert.ok(!(await labels(rig.disk)).includes("nsm"));
   const { offsetBytes } = await findPartition(STORE_DISK, /^nsm$/);
-  const start = Buffer.alloc(6);
-  const disk = await open(STORE_DISK, "r");
-  await disk.read(start, 0, start.length, offsetBytes);
-  await disk.close();
+  const start = Buffer.from((await readStart(offsetBytes)).subarray(0, 6));
   assert.equal(start.toString("latin1"), "LUKS\xba\xbe");
 });
 
@@ -160,8 +168,40 @@ test("the same scan of a build with a way in finds it", {
   const { version } = JSON.parse(await readFile(MANIFEST, "utf8")) as { version: string };
   const set = await makeImageVersion(join(folder, "open"), version, version, (tree) => addSshd(tree, TOOLS));
   await putIntoFirstSlot(set, rig.disk, ["sh", join(PROJECT, "image/in-tools.sh"), TOOLS, folder]);
-  sensor = await rig.boot(signal, { uplinkTap: TAP, more: WITH_STORE_DISK });
+  board = await startGpioBoard(join(folder, "gpio.sock"), RELEASED);
+  sensor = await rig.boot(signal, { uplinkTap: TAP, more: [...WITH_STORE_DISK, ...board.qemuArguments] });
   await sensor.vm.waitForConsole(/^cepa: vpn up/m, BOOT_TIMEOUT_MS, signal);
   const { mac, states } = await scan("-sS");
   assert.deepEqual({ mac, states }, { mac: UPLINK_MAC, states: { filtered: PORTS - 1, open: 1 } });
 });
+
+test("its button, held for long enough, erases everything, and base is told", {
+  timeout: 3 * BOOT_TIMEOUT_MS,
+}, async () => {
+  assert.ok(sensor !== undefined && board !== undefined);
+  const waitForView = (what: string, matches: (view: SensorView) => boolean) =>
+    waitForRigView(
+      { rig, sensor: () => sensor as RunningSensor, pollMs: POLL_MS },
+      what,
+      BOOT_TIMEOUT_MS,
+      matches,
+      signal,
+    );
+  await waitForView("the store is open in this start", ({ health }) => health?.vault?.state === "open");
+  const { offsetBytes } = await findPartition(STORE_DISK, /^nsm$/);
+  assert.ok((await readStart(offsetBytes)).some((octet) => octet !== 0));
+  board.levels = RELEASED & ~(1 << BUTTON_LINE);
+  await sensor.vm.waitForConsole(/the button is held: EVERYTHING on this box will be erased/, BOOT_TIMEOUT_MS, signal);
+  const { wipe, state } = await waitForView("its store is erased", (view) => view.wipe?.erasedAtMs != null);
+  assert.deepEqual([wipe?.cause, wipe?.orderedAtMs, state], ["button", null, "hold"]);
+  await sensor.vm.waitForConsole(/without an identity/, BOOT_TIMEOUT_MS, signal);
+  assert.ok((await readStart(offsetBytes)).every((octet) => octet === 0));
+});
+
+/** Of the store: both headers and all key slots. */
+async function readStart(offsetBytes: number): Promise<Uint8Array> {
+  const start = Buffer.alloc(HEADER_AND_SLOTS_BYTES);
+  const disk = await open(STORE_DISK, "r");
+  await disk.read(start, 0, start.length, offsetBytes).finally(() => disk.close());
+  return start;
+}
