@@ -17,6 +17,7 @@ import { eraseStore } from "../../appliance/vault/erase-store.ts";
 import { luksTool } from "../../appliance/vault/luks-tool.ts";
 import { storeDevice } from "../../appliance/vault/store-device.ts";
 import { nodeExec } from "../../core/node/exec.ts";
+import { ExecError } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
 
 const MIB = 1024 * 1024;
@@ -110,4 +111,31 @@ test("what is begun is read as it was written; a torn note is none", async () =>
   assert.deepEqual(await loadPending(state), pending);
   await writeFile(join(state, PENDING_FILE), '{"what":"everything"');
   assert.equal(await loadPending(state), undefined);
+});
+
+test("the command: nothing without --yes, and a dry run says what would be done and does nothing", async () => {
+  const state = await makeState("by-hand");
+  const MAIN = join(dirname(dirname(import.meta.dirname)), "appliance/main.ts");
+  const reset = async (...args: readonly string[]) => {
+    try {
+      return { status: 0, ...(await nodeExec(process.execPath, [MAIN, "reset", "--state", state, ...args], signal)) };
+    } catch (error) {
+      if (!(error instanceof ExecError)) throw error;
+      return { status: error.status, stdout: error.stdout, stderr: error.stderr };
+    }
+  };
+  const before = await readdir(state, { recursive: true });
+  for (const { args, status, output } of [
+    { args: ["--everything"], status: 2, output: /it can't be undone: give --yes as well/ },
+    { args: ["--settings", "--everything", "--yes"], status: 2, output: /not both/ },
+    { args: ["--everything", "--dry-run"], status: 0, output: /^the store is made unreadable, identity, keys/ },
+    { args: ["--settings", "--dry-run"], status: 0, output: /^settings go, and what network\.json says/ },
+    { args: ["--dry-run"], status: 0, output: /^nothing was begun/ },
+    { args: [], status: 0, output: /^$/ },
+  ]) {
+    const done = await reset(...args);
+    assert.equal(done.status, status, args.join(" "));
+    assert.match(done.stdout + done.stderr, output);
+  }
+  assert.deepEqual(await readdir(state, { recursive: true }), before);
 });
