@@ -1,4 +1,4 @@
-import { access, readdir, readFile, realpath } from "node:fs/promises";
+import { access, readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Hardware, parseMountDevice } from "./least-hardware.ts";
 import { parseMemoryInfo } from "./plain.ts";
@@ -7,12 +7,13 @@ import { parseMemoryInfo } from "./plain.ts";
 const SECTOR_BYTES = 512;
 
 /**
- * What this box has, by /proc and /sys. `stateFolder` is where the state partition is mounted, `storeDevice` the partition of a
- * store that has a disk of its own.
+ * What this box has, by /proc and /sys. `stateFolder` is where the state partition is mounted, `storeDevice` a link to the
+ * partition of a store that has a disk of its own.
  */
 export async function readHardware(stateFolder: string, storeDevice?: string): Promise<Hardware> {
   const device = parseMountDevice(await textOf("/proc/mounts"), stateFolder);
-  const store = storeDevice === undefined ? undefined : await realpath(storeDevice).catch(() => undefined);
+  // Where it leads need not be there for who asks: units have a /dev of their own.
+  const store = storeDevice === undefined ? undefined : await readlink(storeDevice).catch(() => undefined);
   return {
     memoryTotalBytes: parseMemoryInfo(await textOf("/proc/meminfo")).totalBytes,
     diskBytes: await diskBytesOf(device),

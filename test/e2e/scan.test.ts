@@ -130,6 +130,8 @@ test("its store is on the disk that it has for that, what was there is gone, and
   const labels = async (disk: string) => (await partitionsOf(disk)).map(({ label }) => label);
   assert.deepEqual(await labels(STORE_DISK), ["nsm"]);
   assert.ok(!(await labels(rig.disk)).includes("nsm"));
+  const { health } = await rig.view(signal);
+  assert.deepEqual(health?.shortfalls, ["the store's disk 0.5 GB, 8 GB is least"]);
   const { offsetBytes } = await findPartition(STORE_DISK, /^nsm$/);
   const start = Buffer.from((await readStart(offsetBytes)).subarray(0, 6));
   assert.equal(start.toString("latin1"), "LUKS\xba\xbe");
