@@ -189,7 +189,7 @@ test("its button, held for long enough, erases everything, and base is told", {
       matches,
       signal,
     );
-  await waitForView("the store is open in this start", ({ health }) => health?.vault?.state === "open");
+  await sensor.vm.waitForConsole(/^cepa: store open/m, BOOT_TIMEOUT_MS, signal);
   const { offsetBytes } = await findPartition(STORE_DISK, /^nsm$/);
   assert.ok((await readStart(offsetBytes)).some((octet) => octet !== 0));
   board.levels = RELEASED & ~(1 << BUTTON_LINE);
