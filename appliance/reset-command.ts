@@ -14,9 +14,10 @@ import { judgeCommand } from "./reset/judge-command.ts";
 import {
   BUTTON_FILE,
   loadCounter,
+  loadOrder,
   loadPending,
-  ORDER_FILE,
   type PendingReset,
+  removeOrder,
   removePending,
   removeSettings,
   saveCounter,
@@ -104,11 +105,10 @@ async function takeRequest(
   log: Log,
   signal: AbortSignal,
 ): Promise<PendingReset | undefined> {
-  const path = join(state, ORDER_FILE);
-  const order = await readFile(path).catch(() => undefined);
+  const order = await loadOrder(state);
   if (order === undefined) return takeButton(state, log);
   const pending = await takeOrder(order, state, run, log, signal);
-  await unlink(path);
+  await removeOrder(state);
   return pending;
 }
 

@@ -1,6 +1,8 @@
+import { constants } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseJson, readInteger, readObject, readText } from "../../core/checked-json.ts";
+import { COMMAND_BYTES } from "../../core/contract/command.ts";
 import type { ResetCause } from "../../core/contract/role.ts";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 
@@ -14,6 +16,30 @@ export const BUTTON_FILE = "phone-home/erase";
 
 /** What is overwritten before it is removed; larger files hold no key. */
 const OVERWRITE_MOST_BYTES = 1024 * 1024;
+
+/**
+ * What link left there, as much of it as a command has and one octet more: root reads it, and link may leave anything. Empty when it is no
+ * file that can be read; undefined when there is nothing.
+ */
+export async function loadOrder(stateFolder: string): Promise<Uint8Array | undefined> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  try {
+    const file = await open(join(stateFolder, ORDER_FILE), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(COMMAND_BYTES + 1), 0, COMMAND_BYTES + 1, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : new Uint8Array();
+  }
+}
+
+/** Whatever it is: what is still there would be looked at again and again. */
+export async function removeOrder(stateFolder: string): Promise<void> {
+  await rm(join(stateFolder, ORDER_FILE), { recursive: true, force: true });
+}
 
 /** A reset that was begun: what a start after a power cut goes on with. */
 export interface PendingReset {

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { link, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import {
   loadCounter,
+  loadOrder,
   loadPending,
+  ORDER_FILE,
   PENDING_FILE,
+  removeOrder,
   removeSettings,
   saveCounter,
   savePending,
@@ -16,6 +19,7 @@ import {
 import { eraseStore } from "../../appliance/vault/erase-store.ts";
 import { luksTool } from "../../appliance/vault/luks-tool.ts";
 import { storeDevice } from "../../appliance/vault/store-device.ts";
+import { COMMAND_BYTES } from "../../core/contract/command.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
@@ -111,6 +115,25 @@ test("what is begun is read as it was written; a torn note is none", async () =>
   assert.deepEqual(await loadPending(state), pending);
   await writeFile(join(state, PENDING_FILE), '{"what":"everything"');
   assert.equal(await loadPending(state), undefined);
+});
+
+test("what link leaves is read up to an octet more than a command has, and nothing else than a file; then it is gone", async () => {
+  const state = join(folder, "orders");
+  const path = join(state, ORDER_FILE);
+  await mkdir(dirname(path), { recursive: true });
+  assert.equal(await loadOrder(state), undefined);
+  for (const { make, bytes } of [
+    { make: () => writeFile(path, Buffer.alloc(COMMAND_BYTES)), bytes: COMMAND_BYTES },
+    { make: () => writeFile(path, Buffer.alloc(MIB)), bytes: COMMAND_BYTES + 1 },
+    { make: () => symlink("/etc/hostname", path), bytes: 0 },
+    { make: () => nodeExec("mkfifo", [path], signal), bytes: 0 },
+    { make: () => mkdir(join(path, "more"), { recursive: true }), bytes: 0 },
+  ]) {
+    await make();
+    assert.equal((await loadOrder(state))?.length, bytes);
+    await removeOrder(state);
+    assert.deepEqual(await readdir(dirname(path)), []);
+  }
 });
 
 test("the command: nothing without --yes, and a dry run says what would be done and does nothing", async () => {
