@@ -23,6 +23,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor store-disk                 gets the store's own disk ready; run once at boot, as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
   cepa-sensor reset                      settings back, or everything erased, as base or the button wants it; run as root
+  cepa-sensor usb PORT                   lets a USB device work that is allowed; run when one is plugged in, as root
   cepa-sensor run ROLE                   one role of the sensor: ${ROLE_NAMES.join(", ")}
   cepa-sensor --version
 
@@ -61,6 +62,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import("./status-command.ts")).runStatusCommand,
   "store-disk": async () => (await import("./store-disk-command.ts")).runStoreDiskCommand,
   trial: async () => (await import("./trial-command.ts")).runTrialCommand,
+  usb: async () => (await import("./usb-command.ts")).runUsbCommand,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;

@@ -23,6 +23,8 @@ export function renderCommandLine(profile: ImageProfile, rootHash: string): stri
     // Nothing that the firmware or the unverified ESP hands over becomes part of the system.
     "systemd.import_credentials=no",
     "ipv6.disable_ipv6=1",
+    // Nothing on USB does anything until it is admitted: overlay/usr/lib/udev/rules.d/61-cepa-usb.rules.
+    "usbcore.authorized_default=0",
     "lockdown=confidentiality module.sig_enforce=1 init_on_alloc=1 slab_nomerge page_alloc.shuffle=1",
     "randomize_kstack_offset=on vsyscall=none debugfs=off",
   ].join(" ");

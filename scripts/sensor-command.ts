@@ -1,4 +1,4 @@
-import type { HealthRecord, KeyAdmission } from "../core/contract/health.ts";
+import type { HealthRecord, KeyAdmission, UsbDeviceReport } from "../core/contract/health.ts";
 import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
@@ -242,6 +242,7 @@ function renderView(view: SensorView, running: boolean): string {
       ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
       ...keyWords(health.keyAdmission ?? null),
       ...(health.shortfalls ?? []).map((what): [string, string] => ["TOO LITTLE", what]),
+      ...(health.usb ?? []).map((device): [string, string] => [`USB ${device.port}`, usbWords(device, nowMs)]),
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
       ["memory", `${percent(health.memoryTotalBytes - health.memoryAvailableBytes, health.memoryTotalBytes)} used`],
       ...health.disks.map((disk): [string, string] => [
@@ -276,6 +277,11 @@ function keyWords(admission: KeyAdmission | null): readonly [string, string][] {
   const { result, detail } = admission;
   if (result === "known" || result === "added") return [["next db", "is in the firmware"]];
   return [["next db", `${result === "off" ? "not in the firmware" : "NOT IN THE FIRMWARE"}: ${detail}`]];
+}
+
+function usbWords({ id, drivers, why, atMs, refusals }: UsbDeviceReport, nowMs: number): string {
+  const refused = why === "" ? "" : `; refused ${ago(atMs, nowMs)}${refusals > 1 ? `, ${refusals} times` : ""}: ${why}`;
+  return `${id} ${drivers.join(", ") || "does not work"}${refused}`;
 }
 
 /** Stored records of earlier versions have no rootCheck. */

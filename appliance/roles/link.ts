@@ -24,6 +24,7 @@ import { openSpoolFile } from "../link/spool-file.ts";
 import { reachReader } from "../link/uplink.ts";
 import { ORDER_FILE } from "../reset/reset-files.ts";
 import { loadFailedVersions } from "../update/trial-files.ts";
+import { loadUsbReports } from "../usb/usb-reports.ts";
 import { askStatus } from "./ask.ts";
 import type { RoleFolders } from "./role-folders.ts";
 import { findOwnStore } from "./store-place.ts";
@@ -64,6 +65,7 @@ export async function runLinkRole(
       )),
       failedVersions: await loadFailedVersions(stateFolder),
       shortfalls: shortfallsOf(await readHardware(stateFolder, await findOwnStore(stateFolder))),
+      usb: await loadUsbReports(runFolder),
     }),
     async takeCommand(message) {
       const key = createPublicKey(await readFile(join(stateFolder, STATE_FILES.commandPublicKey)));

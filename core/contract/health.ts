@@ -31,6 +31,22 @@ export interface HealthRecord {
   readonly failedVersions?: readonly FailedVersion[];
   /** What the box has too little of, for people. */
   readonly shortfalls?: readonly string[];
+  /** What was plugged into the box's USB ports since it was switched on. */
+  readonly usb?: readonly UsbDeviceReport[];
+}
+
+export interface UsbDeviceReport {
+  readonly atMs: number;
+  /** Name below /sys/bus/usb/devices: `1-1.4`; "further" when there were more ports than are reported. */
+  readonly port: string;
+  /** Vendor and product, `0403:6001`, or "unreadable". */
+  readonly id: string;
+  /** Kernel modules of the parts of it that work; none: it is refused. */
+  readonly drivers: readonly string[];
+  /** Why parts of it don't work, for people; empty when all do. */
+  readonly why: string;
+  /** How often something was refused at this port. */
+  readonly refusals: number;
 }
 
 export interface FailedVersion {

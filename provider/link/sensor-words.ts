@@ -50,6 +50,7 @@ const REFUSAL: Shape = { atMs: "number", version: "text", reason: "text", messag
 const ROOT_CHECK: Shape = { atMs: "number", result: "text", detail: "text" };
 const KEY_ADMISSION: Shape = { atMs: "number", result: "text", detail: "text" };
 const FAILED: Shape = { version: "text", why: "text" };
+const USB: Shape = { atMs: "number", port: "text", id: "text", why: "text", refusals: "number" };
 const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
 
 /** undefined: no health record that could be shown. */
@@ -57,12 +58,15 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
   // a sensor of an earlier version says less
   const { disks, interfaces, units, capture, vault, phoneHome } = json;
-  const { update = null, rootCheck = null, keyAdmission = null, failedVersions = [], shortfalls = [] } = json;
+  const { update = null, rootCheck = null, keyAdmission = null, failedVersions = [], shortfalls = [], usb = [] } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
-  if (!isListOf(failedVersions, FAILED)) return undefined;
-  if (!Array.isArray(shortfalls) || shortfalls.length > LIST_MAX || !shortfalls.every((one) => typeof one === "string"))
+  if (!isListOf(failedVersions, FAILED) || !isListOf(usb, USB)) return undefined;
+  if (
+    !isListOfText(shortfalls) ||
+    !(usb as readonly { drivers: unknown }[]).every(({ drivers }) => isListOfText(drivers))
+  )
     return undefined;
   if (capture !== null && !hasShape(capture, CAPTURE)) return undefined;
   if (vault !== null && !hasShape(vault, VAULT)) return undefined;
@@ -77,6 +81,10 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (rootCheck !== null && !hasShape(rootCheck, ROOT_CHECK)) return undefined;
   if (keyAdmission !== null && !hasShape(keyAdmission, KEY_ADMISSION)) return undefined;
   return { ...json, rootCheck } as unknown as HealthRecord;
+}
+
+function isListOfText(list: unknown): boolean {
+  return Array.isArray(list) && list.length <= LIST_MAX && list.every((one) => typeof one === "string");
 }
 
 function hasShape(json: unknown, shape: Shape): json is Readonly<Record<string, unknown>> {

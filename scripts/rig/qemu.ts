@@ -28,6 +28,8 @@ export interface SensorVmOptions {
   readonly spanPorts?: number;
   /** ttyS2 (ttyS1 and the firmware: see serialArguments); nothing is there by default. */
   readonly gps?: SerialLine;
+  /** The GPS receiver is behind a serial adapter on USB (FTDI), in the place of ttyS2. */
+  readonly gpsOverUsb?: boolean;
   /** ttyS3. */
   readonly modem?: SerialLine;
   /** A tap device that is there already: the uplink's cable. By default the uplink reaches this machine, as 10.0.2.2, and no LAN. */
@@ -254,8 +256,12 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
       `e1000e,id=span${port},netdev=spannet${port},addr=0x${(3 + port).toString(16)},romfile=,mac=${spanMac(port)}`,
     ]),
     ...["-chardev", `file,id=console,path=${escapeComma(consoleFile(folder))}`, "-serial", "chardev:console"],
-    ...serialArguments("gps", 2, 5, options.gps),
-    ...serialArguments("modem", 3, 7, options.modem),
+    ...serialArguments(
+      "gps",
+      options.gpsOverUsb === true ? "usb-serial,bus=usb.0" : "isa-serial,index=2,irq=5",
+      options.gps,
+    ),
+    ...serialArguments("modem", "isa-serial,index=3,irq=7", options.modem),
     ...["-qmp", `unix:${escapeComma(qmpPath(folder))},server=on,wait=off`],
     ...(options.more ?? []),
   ];
@@ -294,13 +300,13 @@ function storageArguments({ storage = "virtio", writeLog }: SensorVmOptions): re
  * COM3 and COM4, each with an interrupt of its own: OVMF takes COM1 and COM2 for consoles, and a GPS receiver there types
  * its sentences into the firmware's menus before the boot loader starts.
  */
-function serialArguments(id: string, index: number, irq: number, line: SerialLine | undefined): readonly string[] {
+function serialArguments(id: string, device: string, line: SerialLine | undefined): readonly string[] {
   if (line === undefined) return [];
   const backend =
     "path" in line
       ? `serial,id=${id},path=${escapeComma(line.path)}`
       : `socket,id=${id},path=${escapeComma(line.socketPath)}`;
-  return ["-chardev", backend, "-device", `isa-serial,index=${index},irq=${irq},chardev=${id}`];
+  return ["-chardev", backend, "-device", `${device},chardev=${id}`];
 }
 
 /** A comma in a value of QEMU's options is written twice. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -10,6 +10,7 @@ import { STATE_FILES } from "../../core/contract/identity.ts";
 import { VOLUME_KEY_BYTES, VOLUME_KEY_INFO } from "../../core/contract/key-release.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { Secret } from "../../core/secret.ts";
+import { PARTITION_TYPES } from "../../image/layout.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import { sensorByName } from "../../provider/fleet/sensors.ts";
@@ -34,6 +35,7 @@ const SENSOR_PROGRAM = join(PROJECT, "dist/cepa-sensor");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
 const MANIFEST = join(PROJECT, "dist/cepa-qemu.manifest.json");
 const CAPTURE = join(PROJECT, "test/captures/office-minute/input.pcap");
+const IN_TOOLS = [join(PROJECT, "image/in-tools.sh"), join(PROJECT, ".cache/image/tools")];
 const NAME = "chain-1";
 
 /** Four times what is typical under emulation. */
@@ -89,6 +91,24 @@ async function auditEntries(): Promise<
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line));
+}
+
+/** A keyboard behind a hub, a network card, and a stick whose partitions have the names of the box's own. */
+async function usbDevices(): Promise<readonly string[]> {
+  const work = join(folder, "stick");
+  await mkdir(work);
+  const { state, linuxGeneric } = PARTITION_TYPES;
+  for (const [name, type] of Object.entries({ state, nsm: linuxGeneric }))
+    await writeFile(join(work, `${name}.conf`), `[Partition]\nType=${type}\nLabel=${name}\nSizeMaxBytes=16M\n`);
+  const size = ["--empty=create", "--size=64M", "--offline=yes", "--dry-run=no"];
+  const make = ["systemd-repart", ...size, "--definitions=/work", "/work/stick.raw"];
+  await nodeExec("sh", [...IN_TOOLS, work, ...make], signal);
+  return [
+    ...["-device", "usb-hub,bus=usb.0,port=1", "-device", "usb-kbd,bus=usb.0,port=1.1"],
+    ...["-netdev", "user,id=card,restrict=on", "-device", "usb-net,bus=usb.0,port=2,netdev=card"],
+    ...["-drive", `if=none,id=stick,format=raw,snapshot=on,file=${join(work, "stick.raw")}`],
+    ...["-device", "usb-storage,bus=usb.0,port=3,drive=stick"],
+  ];
 }
 
 /** Base's share, the key that is derived from it, and the key that the store's sectors are under. */
@@ -153,7 +173,7 @@ step("a sensor is enrolled and flashed; base holds none of its private keys", as
 });
 
 step("the image boots, and the tunnel is up with the address of its CCD file", async () => {
-  sensor = await rig.boot(signal);
+  sensor = await rig.boot(signal, { gpsOverUsb: true, more: await usbDevices() });
   const connected = await waitForStage("vpnConnected", BOOT_TIMEOUT_MS);
   const { sensorId, address } = await rig.view(signal);
   assert.deepEqual(connected.stage === "vpnConnected" && [connected.sensorId, connected.address], [sensorId, address]);
@@ -270,6 +290,22 @@ step("one session's frames come back by its id", async () => {
   const file = join(folder, "session.pcap");
   await rig.provider.cepa(["pcap", NAME, "--session", String(id), "-w", file], signal);
   assert.equal(framesOfPcap(await readFile(file)).length, n);
+});
+
+step("of what is plugged into USB only what the image allows works, and base is told", async () => {
+  const { health } = await waitForView("all were looked at", STEP_TIMEOUT_MS, (view) => view.health?.usb?.length === 5);
+  const found = (health?.usb ?? []).map(({ id, drivers, why, refusals }) => [id, drivers.join(" "), why, refusals]);
+  assert.deepEqual(found.sort(), [
+    ["0403:6001", "ftdi_sio", "", 0], // the GPS receiver: that it has a fix says that its line works
+    ["0409:55aa", "usbcore", "", 0],
+    ["0525:a4a2", "", "nothing here drives it", 1],
+    ["0627:0001", "", "usbhid is not allowed for 0627:0001 03/01/01", 1],
+    ["46f4:0001", "uas usb_storage", "", 0],
+  ]);
+  assert.match(
+    await rig.provider.cepa(["sensor", "show", NAME], signal),
+    /^USB 1-\S+ +0627:0001 does not work; refused .*: usbhid is not allowed for 0627:0001 03\/01\/01$/m,
+  );
 });
 
 step("nothing left the SPAN port", async () => {

@@ -16,12 +16,15 @@ import {
 import { NMEA_LIMIT_BYTES, NO_GPS, nextGpsState } from "../../appliance/phone-home/gps.ts";
 import { LineSplitter } from "../../appliance/phone-home/line-splitter.ts";
 import { decodeBootSector, decodeFolder, decodeNextCluster, FatError } from "../../appliance/stick/fat-layout.ts";
+import { judgeUsbDevice, parseAllowedDevices } from "../../appliance/usb/allowed-devices.ts";
+import { decodeUsbDescriptors, INTERFACES_MAX } from "../../appliance/usb/descriptors.ts";
 import { COMMAND_BYTES, decodeCommand } from "../../core/contract/command.ts";
 import { decodeEmergency, decodeEmergencyText, EMERGENCY_BYTES } from "../../core/contract/emergency.ts";
 import { parseBaseMessage, parseSensorMessage } from "../../core/contract/link.ts";
 import { decodeLatin1 } from "../../core/latin1.ts";
 import { decodeDeliverPdu, decodeSubmitPdu, encodeDeliverPdu, encodeSubmitPdu } from "../../core/sms/pdu.ts";
 import { COMMON_NAME, certificate, der, namePart, UTF8 } from "../unit/appliance/handshake/certificate-bytes.ts";
+import { KEYBOARD, SERIAL_ADAPTER, STICK } from "../unit/appliance/usb/descriptor-bytes.ts";
 import { capturedSessions } from "./captured-sessions.ts";
 import { latin1 } from "./octets.ts";
 import type { Target } from "./target.ts";
@@ -31,6 +34,8 @@ const IP_TCP = 6;
 const IP_UDP = 17;
 const USER_DATA = new Uint8Array(108);
 const NAME = namePart(COMMON_NAME, UTF8, latin1("a.example"));
+
+const ANY_USB = parseAllowedDevices("any *:* 08/06/50\nany 0403:*");
 
 /** Of a message that begins with a magic. */
 function headed(magic: number, lengthBytes: number): Uint8Array {
@@ -76,6 +81,20 @@ export const parserTargets: readonly Target[] = [
       }
       for (const { name } of decodeFolder(input))
         if (name.length > 20 * 13) throw new Error(`a name of ${name.length} units`);
+    },
+  ),
+  parser(
+    "usb",
+    () => [SERIAL_ADAPTER, Uint8Array.of(...STICK, ...KEYBOARD)],
+    (input) => {
+      const device = decodeUsbDescriptors(input);
+      if (!device.ok) return;
+      const { interfaces } = judgeUsbDevice(
+        device.value,
+        (alias) => (alias.includes("ic03") ? ["usbhid"] : ["any"]),
+        ANY_USB,
+      );
+      if (interfaces.length > INTERFACES_MAX) throw new Error(`${interfaces.length} interfaces`);
     },
   ),
   parser(

@@ -42,6 +42,7 @@ test("every command explains itself", () => {
     "status",
     "store-disk",
     "trial",
+    "usb",
   ];
   assert.deepEqual([...commands].sort(), expected);
   for (const command of commands) {

@@ -108,6 +108,7 @@ test("renderCommandLine: the root hash, the console last named is the serial lin
     "vsyscall=none",
     "debugfs=off",
     "ipv6.disable_ipv6=1",
+    "usbcore.authorized_default=0",
     "systemd.import_credentials=no",
   ])
     assert.ok(words.includes(word), word);

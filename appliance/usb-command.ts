@@ -1,0 +1,111 @@
+import { constants } from "node:fs";
+import { open, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { nodeClock } from "../core/node/clock.ts";
+import { nodeExec } from "../core/node/exec.ts";
+import { journalLog } from "../core/node/log.ts";
+import { type Exec, ExecError } from "../core/ports.ts";
+import { judgeUsbDevice, parseAllowedDevices, type UsbVerdict } from "./usb/allowed-devices.ts";
+import { aliasOf, decodeUsbDescriptors, usbIdOf } from "./usb/descriptors.ts";
+import { addUsbReport, USB_PORT_PATTERN } from "./usb/usb-reports.ts";
+
+const ALLOWED = "/usr/share/cepa/usb-devices.txt";
+const USAGE = `cepa-sensor usb PORT [--dry-run] [--allowed FILE] [--run FOLDER] [--devices FOLDER]
+
+Looks at the USB device at PORT (1-1, 1-1.4: a name in /sys/bus/usb/devices), and lets those of its interfaces work that the image allows
+by driver and number. Run for each device that is plugged in, as root: until then the kernel lets none do anything.
+
+  --dry-run          says what would be done
+  --allowed FILE     what is allowed (${ALLOWED})
+  --run FOLDER       what is found is kept there, for the health record (/run/cepa)
+  --devices FOLDER   where the kernel shows devices (/sys/bus/usb/devices)
+
+Exit status: 0 it works, at least in part; 1 it is refused, or can't be read; 2 not called as above.
+`;
+
+/** `cepa-sensor usb`; resolves to the exit status. */
+export async function runUsbCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      "dry-run": { type: "boolean", default: false },
+      allowed: { type: "string", default: ALLOWED },
+      run: { type: "string", default: "/run/cepa" },
+      devices: { type: "string", default: "/sys/bus/usb/devices" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const [port = "", ...more] = positionals;
+  if (!USB_PORT_PATTERN.test(port) || more.length > 0) {
+    process.stderr.write(
+      `cepa-sensor usb: expected one port, like 1-1.4, found ${JSON.stringify(positionals.join(" "))}\n`,
+    );
+    return 2;
+  }
+  const log = journalLog("usb");
+  // All of the device goes through this one handle: what takes its place at the port in the meantime is another.
+  const handle = await open(join(values.devices, port), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const folder = `/proc/self/fd/${handle.fd}`;
+    const { id, interfaces, drivers, why } = await lookAt(folder, values.allowed, signal);
+    const isRefused = interfaces.length === 0;
+    log(why === "" ? "info" : "warning", isRefused ? `refused: ${why}` : `admitted${why && `, but ${why}`}`, {
+      ...{ port, id, drivers },
+    });
+    if (values["dry-run"]) return isRefused ? 1 : 0;
+    if (!isRefused) await admit(folder, port, interfaces, values.devices);
+    await addUsbReport(values.run, { atMs: nodeClock.nowMs(), port, id, drivers, why });
+    return isRefused ? 1 : 0;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function lookAt(
+  folder: string,
+  allowedFile: string,
+  signal: AbortSignal,
+): Promise<UsbVerdict & { readonly id: string }> {
+  const allowed = parseAllowedDevices(await readFile(allowedFile, "utf8"));
+  const decoded = decodeUsbDescriptors(await readFile(join(folder, "descriptors")));
+  if (!decoded.ok) {
+    const why = `what it says of itself is ${decoded.reason} at ${decoded.atOffset}`;
+    return { id: "unreadable", interfaces: [], drivers: [], why };
+  }
+  const device = decoded.value;
+  const drivers = new Map<string, readonly string[]>();
+  for (const alias of new Set(device.interfaces.map((one) => aliasOf(device, one))))
+    drivers.set(alias, await driversOf(alias, nodeExec, signal));
+  return { id: usbIdOf(device), ...judgeUsbDevice(device, (alias) => drivers.get(alias) ?? [], allowed) };
+}
+
+/**
+ * Interfaces first do nothing on this bus, so that the device itself may be configured; then those that are admitted get their drivers,
+ * once all are (Linux, Documentation/usb/authorization.rst).
+ */
+async function admit(folder: string, port: string, interfaces: readonly string[], devices: string): Promise<void> {
+  await writeFile(join(devices, `usb${port.split("-")[0]}`, "interface_authorized_default"), "0");
+  await writeFile(join(folder, "authorized"), "1");
+  const names = interfaces.map((name) => `${port}:${name}`);
+  // of the configuration that the kernel chose
+  const there = (await readdir(folder)).filter((name) => names.includes(name));
+  for (const name of there) await writeFile(join(folder, name, "authorized"), "1");
+  for (const name of there) await writeFile(join(dirname(devices), "drivers_probe"), name);
+}
+
+/** Modules of this image that take what has this alias, and those built in; modprobe(8) gives exit status 1 for none. */
+async function driversOf(alias: string, exec: Exec, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    const { stdout } = await exec("modprobe", ["--resolve-alias", alias], signal);
+    return stdout.split("\n").filter((line) => line !== "");
+  } catch (error) {
+    if (error instanceof ExecError && error.status === 1) return [];
+    throw error;
+  }
+}

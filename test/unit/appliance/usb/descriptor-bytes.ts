@@ -1,0 +1,16 @@
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+
+/** Device and configuration descriptors as QEMU's usb-serial (an FT232) says them. */
+export const SERIAL_ADAPTER = bytesOf(
+  "12 01 00 02 00 00 00 08 03 04 01 60 00 04 01 02 03 01" +
+    "09 02 20 00 01 01 00 80 32 09 04 00 00 02 ff ff ff 02 07 05 81 02 40 00 00 07 05 02 02 40 00 00",
+);
+
+/** As QEMU's usb-storage, at full speed, says them. */
+export const STICK = bytesOf(
+  "12 01 00 02 00 00 00 40 f4 46 01 00 00 00 01 02 03 01" +
+    "09 02 20 00 01 01 00 c0 00 09 04 00 00 02 08 06 50 00 07 05 81 02 40 00 00 07 05 02 02 40 00 00",
+);
+
+/** An interface, with HID descriptor and endpoint, to stand behind those: number 1, a boot keyboard. */
+export const KEYBOARD = bytesOf("09 04 01 00 01 03 01 01 00 09 21 11 01 00 01 22 3f 00 07 05 82 03 08 00 0a");
