@@ -54,14 +54,17 @@ export async function runUsbCommand(args: readonly string[], signal: AbortSignal
   try {
     const folder = `/proc/self/fd/${handle.fd}`;
     const { id, interfaces, drivers, why } = await lookAt(folder, values.allowed, signal);
-    const isRefused = interfaces.length === 0;
-    log(why === "" ? "info" : "warning", isRefused ? `refused: ${why}` : `admitted${why && `, but ${why}`}`, {
-      ...{ port, id, drivers },
-    });
-    if (values["dry-run"]) return isRefused ? 1 : 0;
-    if (!isRefused) await admit(folder, port, interfaces, values.devices);
-    await addUsbReport(values.run, { atMs: nodeClock.nowMs(), port, id, drivers, why });
-    return isRefused ? 1 : 0;
+    const tell = (isAdmitted: boolean, reason: string) => {
+      const words = isAdmitted ? `admitted${reason && `, but ${reason}`}` : `refused: ${reason}`;
+      log(reason === "" ? "info" : "warning", words, { port, id, drivers });
+      return isAdmitted ? 0 : 1;
+    };
+    const isAdmitted = interfaces.length > 0;
+    if (values["dry-run"]) return tell(isAdmitted, why);
+    const failure = isAdmitted ? await admit(folder, port, interfaces, values.devices) : "";
+    const found = failure === "" ? { drivers, why } : { drivers: [], why: failure };
+    await addUsbReport(values.run, { atMs: nodeClock.nowMs(), port, id, ...found });
+    return tell(isAdmitted && failure === "", found.why);
   } finally {
     await handle.close();
   }
@@ -87,16 +90,22 @@ async function lookAt(
 
 /**
  * Interfaces first do nothing on this bus, so that the device itself may be configured; then those that are admitted get their drivers,
- * once all are (Linux, Documentation/usb/authorization.rst).
+ * once all are (Linux, Documentation/usb/authorization.rst). Resolves to what went wrong, for people, or to nothing: a device may fail,
+ * or be gone by now.
  */
-async function admit(folder: string, port: string, interfaces: readonly string[], devices: string): Promise<void> {
-  await writeFile(join(devices, `usb${port.split("-")[0]}`, "interface_authorized_default"), "0");
-  await writeFile(join(folder, "authorized"), "1");
+async function admit(folder: string, port: string, interfaces: readonly string[], devices: string): Promise<string> {
   const names = interfaces.map((name) => `${port}:${name}`);
-  // of the configuration that the kernel chose
-  const there = (await readdir(folder)).filter((name) => names.includes(name));
-  for (const name of there) await writeFile(join(folder, name, "authorized"), "1");
-  for (const name of there) await writeFile(join(dirname(devices), "drivers_probe"), name);
+  await writeFile(join(devices, `usb${port.split("-")[0]}`, "interface_authorized_default"), "0");
+  try {
+    await writeFile(join(folder, "authorized"), "1");
+    // of the configuration that the kernel chose
+    const there = (await readdir(folder)).filter((name) => names.includes(name));
+    for (const name of there) await writeFile(join(folder, name, "authorized"), "1");
+    for (const name of there) await writeFile(join(dirname(devices), "drivers_probe"), name);
+    return "";
+  } catch (error) {
+    return `it does not start (${(error as NodeJS.ErrnoException).code})`;
+  }
 }
 
 /** Modules of this image that take what has this alias, and those built in; modprobe(8) gives exit status 1 for none. */

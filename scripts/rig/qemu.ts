@@ -258,7 +258,7 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
     ...["-chardev", `file,id=console,path=${escapeComma(consoleFile(folder))}`, "-serial", "chardev:console"],
     ...serialArguments(
       "gps",
-      options.gpsOverUsb === true ? "usb-serial,bus=usb.0" : "isa-serial,index=2,irq=5",
+      options.gpsOverUsb === true ? "usb-serial,bus=usb.0,port=1" : "isa-serial,index=2,irq=5",
       options.gps,
     ),
     ...serialArguments("modem", "isa-serial,index=3,irq=7", options.modem),

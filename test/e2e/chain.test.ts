@@ -104,10 +104,10 @@ async function usbDevices(): Promise<readonly string[]> {
   const make = ["systemd-repart", ...size, "--definitions=/work", "/work/stick.raw"];
   await nodeExec("sh", [...IN_TOOLS, work, ...make], signal);
   return [
-    ...["-device", "usb-hub,bus=usb.0,port=1", "-device", "usb-kbd,bus=usb.0,port=1.1"],
-    ...["-netdev", "user,id=card,restrict=on", "-device", "usb-net,bus=usb.0,port=2,netdev=card"],
+    ...["-device", "usb-hub,bus=usb.0,port=2", "-device", "usb-kbd,bus=usb.0,port=2.1"],
+    ...["-netdev", "user,id=card,restrict=on", "-device", "usb-net,bus=usb.0,port=3,netdev=card"],
     ...["-drive", `if=none,id=stick,format=raw,snapshot=on,file=${join(work, "stick.raw")}`],
-    ...["-device", "usb-storage,bus=usb.0,port=3,drive=stick"],
+    ...["-device", "usb-storage,bus=usb.0,port=4,drive=stick"],
   ];
 }
 

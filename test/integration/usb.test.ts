@@ -90,6 +90,17 @@ test("what is allowed works, without what it would be beside that; what isn't is
   );
 });
 
+test("what does not start is told as refused", async () => {
+  const run = join(folder, "failing");
+  plugIn("2-1", SERIAL_ADAPTER);
+  mkdirSync(join(devices, "usb2"));
+  rmSync(join(devices, "2-1", "authorized"));
+  mkdirSync(join(devices, "2-1", "authorized"));
+  assert.equal(await look("2-1", "--run", run), 1);
+  const [report] = await loadUsbReports(run);
+  assert.deepEqual([report?.drivers, report?.why, report?.refusals], [[], "it does not start (EISDIR)", 1]);
+});
+
 test("ports without end share a report", async () => {
   const run = join(folder, "many");
   const found = { atMs: 0, id: "046d:c31c", drivers: [], why: "usbhid is not allowed for 046d:c31c 03/01/01" };
