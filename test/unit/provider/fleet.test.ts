@@ -154,6 +154,8 @@ const HEALTH: HealthRecord = {
   rootCheck: null,
 };
 
+const KEYBOARD = { atMs: 1, port: "1-1", id: "046d:c31c", drivers: [], why: "not allowed", refusals: 1 };
+
 test("heartbeats: kept; of one that is too long or makes no sense, only when it came", () =>
   withDatabase((database) => {
     const { id } = addSensor(database, "box", SUBNET, 5);
@@ -164,6 +166,7 @@ test("heartbeats: kept; of one that is too long or makes no sense, only when it 
         { type: "heartbeat", sentAtMs: 1, health: health as HealthRecord, link: null as never },
         nowMs,
       );
+    assert.deepEqual(beat({ ...HEALTH, usb: [KEYBOARD] }, 9), { ...HEALTH, usb: [KEYBOARD] });
     assert.deepEqual(beat(HEALTH, 9), HEALTH);
     const bad = [
       null,
@@ -177,6 +180,9 @@ test("heartbeats: kept; of one that is too long or makes no sense, only when it 
       { ...HEALTH, vault: { state: "open" } },
       { ...HEALTH, vault: undefined },
       { ...HEALTH, keyAdmission: { atMs: 1, result: "added" } },
+      { ...HEALTH, shortfalls: [1] },
+      { ...HEALTH, usb: [{ ...KEYBOARD, drivers: "usbhid" }] },
+      { ...HEALTH, usb: [{ ...KEYBOARD, refusals: null }] },
       { ...HEALTH, phoneHome: { gps: "fix", modem: "ready", outbox: 0, sent: 0, fix: { latitudeDeg: "north" } } },
     ];
     for (const [index, health] of bad.entries()) assert.equal(beat(health, 10 + index), undefined, `case ${index}`);
