@@ -46,6 +46,18 @@ test("units: what speaks to the outside asks no role, what sees hostile packets 
   );
 });
 
+test("units: what names a kind of device finds its driver loaded, and who looks drivers up may", () => {
+  const loaded = read("modules-load.d/cepa.conf").split("\n");
+  const phoneHome = read("systemd/system/cepa-phone-home.service");
+  for (const [kind, module] of Object.entries({ ttyUSB: "usbserial", ttyACM: "cdc_acm" })) {
+    assert.match(phoneHome, new RegExp(`^DeviceAllow=char-${kind} rw$`, "m"));
+    assert.ok(loaded.includes(module), module);
+  }
+  // drop-ins count in the order of their names, and more than the unit
+  assert.match(read("systemd/system/cepa-.service.d/10-hardening.conf"), /^ProtectKernelModules=yes$/m);
+  assert.match(read("systemd/system/cepa-usb@.service.d/20-modules.conf"), /^ProtectKernelModules=no$/m);
+});
+
 test("transfers: never the version that runs, the kernel last and with three tries", () => {
   const names = readdirSync(join(OVERLAY, "sysupdate.d")).sort();
   assert.deepEqual(names, ["10-root.transfer", "20-verity.transfer", "30-kernel.transfer"]);
