@@ -14,7 +14,7 @@ const TABLE = "partition table";
 
 /**
  * `count` moments within requests that lie in the log from `fromBytes` to `toBytes`: every other one among those that change the ESP or
- * the partition table, evenly; the others evenly over all.
+ * the partition table, evenly; the others evenly over what is left.
  */
 export function choosePowerCuts(
   { entries }: BlockLog,
@@ -33,9 +33,11 @@ export function choosePowerCuts(
       place: placeOf(offsetBytes),
     }))
     .filter(({ endsAt, isWrite }) => isWrite && endsAt > fromBytes && endsAt <= toBytes);
-  const critical = all.filter(({ place }) => place === "esp" || place === TABLE);
+  const isCritical = ({ place }: PowerCut) => place === "esp" || place === TABLE;
+  const critical = all.filter(isCritical);
+  const others = all.filter((one) => !isCritical(one));
   const criticalCount = Math.min(Math.ceil(count / 2), critical.length);
-  const chosen = [...evenly(critical, criticalCount), ...evenly(all, count - criticalCount)];
+  const chosen = [...evenly(critical, criticalCount), ...evenly(others, count - criticalCount)];
   return chosen.sort((a, b) => a.requests - b.requests).map(({ requests, place }) => ({ requests, place }));
 }
 
