@@ -3,7 +3,7 @@ import { hkdfSync } from "node:crypto";
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { HEADER_AND_SLOTS_BYTES } from "../../appliance/vault/erase-store.ts";
 import { STATE_FILES } from "../../core/contract/identity.ts";
@@ -22,6 +22,7 @@ import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, postToWebhook, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
 import { type SecretForm, searchFile, secretForms } from "../support/key-search.ts";
+import { inSteps } from "../support/steps.ts";
 import { waitForRigView } from "../support/wait-for-view.ts";
 
 /**
@@ -65,17 +66,9 @@ after(async () => {
 let rig: Rig;
 let base: BaseProcess;
 let sensor: RunningSensor;
-let failed = false;
 let identityForms: readonly SecretForm[];
 
-function step(name: string, body: () => Promise<void>): void {
-  test(name, { timeout: BOOT_TIMEOUT_MS + 4 * ROOT_CHECK_MS }, async () => {
-    if (failed) throw new Error("an earlier step failed");
-    failed = true;
-    await body();
-    failed = false;
-  });
-}
+const step = inSteps(BOOT_TIMEOUT_MS + 4 * ROOT_CHECK_MS);
 
 const waitForView = (what: string, timeoutMs: number, matches: (view: SensorView) => boolean) =>
   waitForRigView({ rig, sensor: () => sensor, pollMs: POLL_MS }, what, timeoutMs, matches, signal);

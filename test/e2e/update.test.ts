@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { nodeExec } from "../../core/node/exec.ts";
 import type { Stage } from "../../provider/base/stage.ts";
@@ -16,6 +16,7 @@ import { DEVELOPMENT_KEYS, makeImageVersion } from "../support/image-version.ts"
 import { type PowerCutResult, powerCutTable } from "../support/power-cut-table.ts";
 import { choosePowerCuts, type PowerCut } from "../support/power-cuts.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
+import { inSteps } from "../support/steps.ts";
 import { makeStick } from "../support/stick.ts";
 import { waitForRigView } from "../support/wait-for-view.ts";
 
@@ -68,21 +69,13 @@ let firstVersion: string;
 /** Folder of the set that is made meanwhile. */
 let made: Promise<string>;
 let blindStick: string;
-let failed = false;
 /** The disk before its first start, and what was written to it from then on. */
 const untouched = join(folder, "untouched.raw");
 const writeLog = join(folder, "writes.log");
 /** Where in the log the good version's set is ready, and where it was found good. */
 const installation = { fromBytes: 0, toBytes: 0 };
 
-function step(name: string, body: () => Promise<void>, timeoutMs = BOOT_TIMEOUT_MS + 2 * UPDATE_TIMEOUT_MS): void {
-  test(name, { timeout: timeoutMs }, async () => {
-    if (failed) throw new Error("an earlier step failed");
-    failed = true;
-    await body();
-    failed = false;
-  });
-}
+const step = inSteps(BOOT_TIMEOUT_MS + 2 * UPDATE_TIMEOUT_MS);
 
 const waitForView = (what: string, timeoutMs: number, matches: (view: SensorView) => boolean) =>
   waitForRigView({ rig, sensor: () => sensor, pollMs: POLL_MS }, what, timeoutMs, matches, signal);
