@@ -9,6 +9,8 @@ export interface GpioBoard {
   readonly qemuArguments: readonly string[];
   /** Bit n: level of line n. */
   levels: number;
+  /** How often the levels were asked for. */
+  readonly reads: number;
   close(): void;
 }
 
@@ -65,7 +67,7 @@ function textDescriptor(text: string): Buffer {
 /** Listens at `path`; QEMU connects when it starts, and again when it was cut off. */
 export async function startGpioBoard(path: string, levels: number): Promise<GpioBoard> {
   const sockets = new Set<Socket>();
-  const board = { levels, direction: 0 };
+  const board = { levels, direction: 0, reads: 0 };
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
@@ -87,6 +89,9 @@ export async function startGpioBoard(path: string, levels: number): Promise<Gpio
     set levels(next: number) {
       board.levels = next;
     },
+    get reads() {
+      return board.reads;
+    },
     close() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -94,7 +99,7 @@ export async function startGpioBoard(path: string, levels: number): Promise<Gpio
   };
 }
 
-function serve(socket: Socket, board: { levels: number; direction: number }): void {
+function serve(socket: Socket, board: { levels: number; direction: number; reads: number }): void {
   /** Ids have 64 bits after the hello, as both sides can. */
   const send = (type: number, body: Buffer, id = 0n) => {
     const header = Buffer.alloc(type === TYPE.hello ? 12 : 16);
@@ -176,6 +181,7 @@ function serve(socket: Socket, board: { levels: number; direction: number }): vo
       case 2:
         return Buffer.from([2, board.direction, 0, 0, 0]);
       case 3:
+        board.reads++;
         return Buffer.from([3, board.levels & ((1 << LINES) - 1)]);
       case 5:
         return Buffer.from([5, 0x0c, 3]);
