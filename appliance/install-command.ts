@@ -36,6 +36,8 @@ const REFUSED = 3;
 const MESSAGE_MAX = 300;
 
 const WITH_ESP = "/usr/lib/cepa/with-esp";
+/** What is left on the ESP of a version that was cut off, or lost its content: it would count as installed. The version is $1. */
+const REMOVE_KERNELS = 'rm -f "/efi/EFI/Linux/cepa_$1.efi" "/efi/EFI/Linux/cepa_$1+"*.efi';
 const SYSUPDATE = "/usr/lib/systemd/systemd-sysupdate";
 
 /** `cepa-sensor install`; resolves to the exit status. */
@@ -86,6 +88,7 @@ export async function runInstallCommand(args: readonly string[], signal: AbortSi
       installedAtMs: nodeClock.nowMs(),
     };
     await saveTrial(values.state, trial);
+    await nodeExec(WITH_ESP, ["sh", "-c", REMOVE_KERNELS, "sh", version], signal);
     await nodeExec(WITH_ESP, [SYSUPDATE, "update", version], signal);
     await saveTrial(values.state, { ...trial, state: "installed" });
     await folder.discard(found);

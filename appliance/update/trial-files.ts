@@ -1,8 +1,8 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson, readBoolean, readInteger, readObject, readText } from "../../core/checked-json.ts";
 import type { FailedVersion } from "../../core/contract/health.ts";
-import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { removeForGood, writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { parseFailedVersions } from "./judge-set.ts";
 import type { SlotRecord } from "./trial-verdict.ts";
 
@@ -64,8 +64,12 @@ export async function saveTrial(stateFolder: string, trial: Trial): Promise<void
   await writeFileAtomically(join(stateFolder, TRIAL_FILE), JSON.stringify(trial), 0o644);
 }
 
-export async function removeTrial(stateFolder: string): Promise<void> {
-  await rm(join(stateFolder, TRIAL_FILE), { force: true });
+/**
+ * Gone before a good version's kernel loses its count: FAT gives a file its new name without its content first, and after a power cut in
+ * between the slot before runs again, which would find a version that did not start.
+ */
+export function removeTrial(stateFolder: string): Promise<void> {
+  return removeForGood(join(stateFolder, TRIAL_FILE));
 }
 
 /** None when there is no such file, or one that can't be read. */

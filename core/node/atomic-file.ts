@@ -1,4 +1,4 @@
-import { open, rename, unlink } from "node:fs/promises";
+import { open, rename, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
@@ -16,7 +16,17 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
     await file.close();
   }
   await rename(temporary, path);
-  const folder = await open(dirname(path), "r");
+  await flushFolder(dirname(path));
+}
+
+/** Removes a file, if it is there, so that a power cut does not bring it back. */
+export async function removeForGood(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await flushFolder(dirname(path));
+}
+
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
   try {
     await folder.sync();
   } finally {

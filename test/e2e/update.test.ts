@@ -237,7 +237,7 @@ async function startAfter(cut: PowerCut, number: number, log: BlockLog): Promise
   const isOfThisStart = (view: SensorView) =>
     (view.live?.linkUpSinceMs ?? 0) > startedMs && (view.lastSeenAtMs ?? 0) > (view.live?.linkUpSinceMs ?? 0);
   const first = await waitForView("it captures", BOOT_TIMEOUT_MS, (view) => isOfThisStart(view) && isCapturing(view));
-  // what was ready before the cut is installed after it
+  // what was ready before the cut is installed after it, or what base has
   const last = await waitForView(`${GOOD_VERSION} captures`, UPDATE_TIMEOUT_MS, runs(GOOD_VERSION));
   await delay(TRIAL_MS, undefined, { signal });
   assert.deepEqual(last.health?.failedVersions, []);
@@ -251,6 +251,8 @@ async function startAfter(cut: PowerCut, number: number, log: BlockLog): Promise
 step(
   `the power is cut at ${POWER_CUTS} moments of the installation: the box starts, and comes to rest on the good version`,
   async () => {
+    // what a cut takes with it comes again from base
+    await rig.provider.cepa(["update", "percent", GOOD_VERSION, "100"], signal);
     const log = await readBlockLog(writeLog);
     const cuts = choosePowerCuts(log, installation, await partitionsOf(rig.disk), POWER_CUTS);
     assert.equal(cuts.length, POWER_CUTS, `of ${log.entries.length} requests, ${JSON.stringify(installation)}`);
