@@ -48,7 +48,9 @@ export async function readBlockLog(path: string): Promise<BlockLog> {
       const dataAt = at + sectorBytes;
       const isDiscard = (flags & DISCARD) !== 0;
       at = dataAt + (isDiscard ? 0 : sizeBytes);
-      if (at > logBytes) throw new Error(`${path} has ${entries.length} of ${count} requests, then what is none`);
+      const isNone = sizeBytes === 0 && flags === 0;
+      if (isNone || at > logBytes)
+        throw new Error(`${path} has ${entries.length} of ${count} requests, then what is none`);
       entries.push({
         ...{ offsetBytes: Number(head.readBigUInt64LE(0)) * sectorBytes, sizeBytes, isDiscard, dataAt, endsAt: at },
         ...{ isFlush: (flags & FLUSH) !== 0, isForced: (flags & FORCED) !== 0 },
