@@ -1,10 +1,15 @@
-import { readFile, readlink } from "node:fs/promises";
+import { write } from "node:fs";
+import { access, readdir, readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { nodeClock } from "../core/node/clock.ts";
+import { handedFiles } from "../core/node/handed-files.ts";
+import { type Display, redraw, scroll } from "./health/display.ts";
 import { readHardware } from "./health/hardware.ts";
 import { shortfallsOf } from "./health/least-hardware.ts";
 import { parseImageVersion, parseUptimeMs } from "./health/plain.ts";
-import { changeLines, renderStatus, type StatusView, stageLines, summaryLine, titleOf } from "./health/screen.ts";
+import { renderStatus, type StatusView } from "./health/screen.ts";
 import { loadIdentity } from "./identity-files.ts";
 import { loadPending } from "./reset/reset-files.ts";
 import { askStatus } from "./roles/ask.ts";
@@ -14,15 +19,15 @@ const USAGE = `cepa-sensor status [--watch] [--json] [--state FOLDER] [--run FOL
 
 How far this sensor is, and why it is not further: uplink, VPN, base, key, store, capture, GPS and modem. Read-only.
 
-  --watch          again and again: redraws a screen; on a serial line or in a pipe prints what changes
+  --watch          again and again: redraws a screen; on a serial line or in a pipe prints what changes. As a service of
+                   systemd, on each terminal that is handed over (OpenFile=)
   --json           what the roles say, as one line of JSON
   --state FOLDER   the state partition (/state)
   --run FOLDER     sockets of the roles (/run/cepa)
 `;
 const REDRAW_MS = 2_000;
 const LOOK_MS = 500;
-const SUMMARY_MS = 60_000;
-const CLEAR_SCREEN = "\x1b[H\x1b[2J";
+const STANDARD_OUTPUT = 1;
 
 /** Resolves with the exit status; with --watch, rejects with an AbortError when \`signal\` aborts. */
 export async function runStatusCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
@@ -47,37 +52,42 @@ export async function runStatusCommand(args: readonly string[], signal: AbortSig
       print(`${JSON.stringify(await look())}\n`);
       await nodeClock.sleep(REDRAW_MS, signal);
     }
-  } else if (await canRedraw()) {
-    for (;;) {
-      print(CLEAR_SCREEN + renderStatus(await look()));
-      await nodeClock.sleep(REDRAW_MS, signal);
-    }
-  } else await scroll(look, print, signal);
+  } else await watch(look, signal);
   return 0;
 }
 
-/** Lines that stay readable in a log: stages as they are reached, states as they change, and once a minute a summary. */
-async function scroll(
-  look: () => Promise<StatusView>,
-  print: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  print("cepa: status follows\n");
-  let before: StatusView | undefined;
-  let summaryMs = nodeClock.monotonicMs();
+async function watch(look: () => Promise<StatusView>, signal: AbortSignal): Promise<void> {
+  const handed = handedFiles(process.env, process.pid);
+  const files = handed.length > 0 ? handed : [STANDARD_OUTPUT];
+  const shows = await Promise.all(
+    files.map(async (file) => ({ display: (await canRedraw(file)) ? redraw() : scroll(), print: printer(file) })),
+  );
   for (;;) {
     const view = await look();
-    const lines = [...stageLines(before, view), ...changeLines(before, view)];
-    if (before === undefined || titleOf(before) !== titleOf(view))
-      lines.unshift(`cepa: ${titleOf(view)}, image ${view.imageVersion}`);
-    if (nodeClock.monotonicMs() - summaryMs >= SUMMARY_MS) {
-      summaryMs = nodeClock.monotonicMs();
-      lines.push(summaryLine(view));
-    }
-    if (lines.length > 0) print(lines.map((line) => `${line}\n`).join(""));
-    before = view;
+    for (const { display, print } of shows) print(display, view);
     await nodeClock.sleep(LOOK_MS, signal);
   }
+}
+
+type Printer = (display: Display, view: StatusView) => void;
+
+/** A terminal that takes nothing (a serial line that is held up) is asked again when it has taken what it was given. */
+function printer(file: number): Printer {
+  if (file === STANDARD_OUTPUT) return (display, view) => process.stdout.write(display(view, nodeClock.monotonicMs()));
+  let isBusy = false;
+  const put = (octets: Buffer) =>
+    write(file, octets, 0, octets.length, null, (error, written) => {
+      isBusy = error === null && written < octets.length;
+      if (isBusy) put(octets.subarray(written));
+      else if (error !== null) throw error; // the terminal is gone: the service starts anew
+    });
+  return (display, view) => {
+    if (isBusy) return;
+    const octets = Buffer.from(display(view, nodeClock.monotonicMs()));
+    if (octets.length === 0) return;
+    isBusy = true;
+    put(octets);
+  };
 }
 
 async function readView(stateFolder: string, runFolder: string, signal: AbortSignal): Promise<StatusView> {
@@ -89,25 +99,33 @@ async function readView(stateFolder: string, runFolder: string, signal: AbortSig
     askStatus(runFolder, "phone-home", signal),
     askStatus(runFolder, "update", signal),
   ]);
+  const isThere = (path: string) =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
   const identity = await loadIdentity(stateFolder).catch(() => null);
+  // what the box has is known once its ports are
+  const isKnown = await isThere(join(runFolder, "ports.json"));
   return {
     atMs: nodeClock.nowMs(),
     uptimeMs: parseUptimeMs(await textOf("/proc/uptime")),
     imageVersion: parseImageVersion(await textOf("/etc/os-release")),
+    isStarting: identity === null && (await readdir(stateFolder).catch(() => [""])).length === 0,
     identity: identity === null ? null : { name: identity.name, sensorId: identity.sensorId },
     link,
     vault,
     capture,
     phoneHome,
     update,
-    shortfalls: shortfallsOf(await readHardware(stateFolder, await findOwnStore(stateFolder))),
+    shortfalls: isKnown ? shortfallsOf(await readHardware(stateFolder, await findOwnStore(stateFolder))) : [],
     reset: (await loadPending(stateFolder))?.what ?? null,
   };
 }
 
 /** A virtual console or a terminal emulator; a serial line is neither. */
-async function canRedraw(): Promise<boolean> {
-  if (!process.stdout.isTTY) return false;
-  const terminal = await readlink("/proc/self/fd/1").catch(() => "");
+async function canRedraw(file: number): Promise<boolean> {
+  if (!isatty(file)) return false;
+  const terminal = await readlink(`/proc/self/fd/${file}`).catch(() => "");
   return /^\/dev\/(?:tty\d+|pts\/\d+)$/.test(terminal);
 }

@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, stripVTControlCharacters } from "node:util";
 import { nodeExec } from "../core/node/exec.ts";
 import { findProfile } from "../image/profile.ts";
 import { renderCommandLine } from "../image/uki.ts";
@@ -45,7 +45,7 @@ type Times = ReadonlyMap<string, number>;
 async function watch(vm: SensorVm, startedMs: number, stages: Readonly<Record<string, RegExp>>): Promise<Times> {
   const times = new Map<string, number>();
   while (times.size < Object.keys(stages).length) {
-    const text = await vm.readConsole();
+    const text = stripVTControlCharacters(await vm.readConsole());
     for (const [name, pattern] of Object.entries(stages))
       if (!times.has(name) && pattern.test(text)) times.set(name, (performance.now() - startedMs) / 1000);
     if (performance.now() - startedMs > BOOT_TIMEOUT_MS)

@@ -12,6 +12,8 @@ export interface StatusView {
   readonly atMs: number;
   readonly uptimeMs: number;
   readonly imageVersion: string;
+  /** The state partition is not there yet: nothing is known. */
+  readonly isStarting: boolean;
   /** null: the state partition has no identity. */
   readonly identity: Pick<SensorIdentity, "name" | "sensorId"> | null;
   readonly link: LinkStatus | null;
@@ -55,12 +57,14 @@ export function renderStatus(view: StatusView): string {
     `${timeOf(view.atMs)} UTC, up ${durationOf(view.uptimeMs)}, image ${view.imageVersion}`,
     "",
   ];
+  if (view.isStarting) return `${lines.join("\n")}\n`;
   for (const { name, good, state, counters } of subjectsOf(view))
     lines.push(`${good ? " " : "!"} ${name.padEnd(8)} ${state}${counters === "" ? "" : `; ${counters}`}`);
   return `${lines.join("\n")}\n`;
 }
 
-export function titleOf({ identity, vault }: StatusView): string {
+export function titleOf({ identity, vault, isStarting }: StatusView): string {
+  if (isStarting) return "Cepa sensor: waits for its disk";
   const kind = vault?.identity === "tpm" ? "TPM identity" : "software identity: weaker";
   return identity === null
     ? "Cepa sensor without an identity: flash it with `cepa flash`"

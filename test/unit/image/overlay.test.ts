@@ -34,7 +34,7 @@ const groupsOf = (unit: string) =>
 test("units: what speaks to the outside asks no role, what sees hostile packets reads no key", () => {
   assert.deepEqual(groupsOf("cepa-vpn"), ["cepa-identity"]);
   assert.deepEqual(groupsOf("cepa-capture"), ["cepa"]);
-  assert.deepEqual(groupsOf("cepa-screen@"), ["cepa"]);
+  assert.deepEqual(groupsOf("cepa-screen"), ["cepa"]);
   assert.deepEqual(groupsOf("cepa-update"), ["cepa", "cepa-identity"]);
   assert.deepEqual(groupsOf("cepa-stick@"), ["cepa"]);
   assert.match(read("systemd/system/cepa-stick@.service"), /^PrivateNetwork=yes$/m);

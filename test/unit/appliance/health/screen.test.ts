@@ -20,6 +20,7 @@ const NEW: StatusView = {
   phoneHome: null,
   update: null,
   shortfalls: [],
+  isStarting: false,
   reset: null,
 };
 const WAITING: StatusView = {
