@@ -86,6 +86,7 @@ const SCRIPTS_OVER_APPLIANCE = [
 
 /** Who may look at the environment, and at what. */
 const READS_ENVIRONMENT: Readonly<Record<string, string>> = {
+  "appliance/status-command.ts": "LISTEN_PID and LISTEN_FDS, by which systemd hands terminals over",
   "core/node/exec.ts": "hands it to children",
   "core/node/log.ts": "JOURNAL_STREAM, of systemd",
 };
