@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeExec } from "../../core/node/exec.ts";
 import { readLines } from "../../core/node/json-lines.ts";
 import type { Stage } from "../../provider/base/stage.ts";
+import { commandIn } from "./net-namespace.ts";
 
 const LINE_LIMIT_BYTES = 1024 * 1024;
 const STOP_TIMEOUT_MS = 30_000;
@@ -29,19 +30,33 @@ export async function makeProvider(
   signal: AbortSignal,
 ): Promise<Provider> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const stateFolder = join(folder, "base");
-  const passphraseFile = join(folder, "passphrase");
+  const provider = providerIn(program, folder);
+  const { passphraseFile } = provider;
   await writeFile(passphraseFile, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 });
   await chmod(passphraseFile, 0o600);
+  await provider.cepa(["init", "--remote", remote], signal);
+  return provider;
+}
+
+/** A provider's copy, for a base of its own; the provider's base does not run. */
+export async function copyProvider(program: string, provider: Provider, folder: string): Promise<Provider> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const copy = providerIn(program, folder);
+  await cp(provider.stateFolder, copy.stateFolder, { recursive: true });
+  await copyFile(provider.passphraseFile, copy.passphraseFile);
+  return copy;
+}
+
+function providerIn(program: string, folder: string): Provider {
+  const stateFolder = join(folder, "base");
+  const passphraseFile = join(folder, "passphrase");
   const env = { CEPA_STATE: stateFolder, CEPA_PASSPHRASE_FILE: passphraseFile };
-  const provider: Provider = {
+  return {
     stateFolder,
     passphraseFile,
     env,
-    cepa: async (args, cepaSignal) => (await nodeExec(program, args, cepaSignal, { env })).stdout,
+    cepa: async (args, signal) => (await nodeExec(program, args, signal, { env })).stdout,
   };
-  await provider.cepa(["init", "--remote", remote], signal);
-  return provider;
 }
 
 /** A running `cepa base run`. */
@@ -65,8 +80,9 @@ export function startBase(
   provider: Provider,
   signal: AbortSignal,
   onStage: (stage: Stage) => void = () => {},
+  networkNamespace?: string,
 ): BaseProcess {
-  const child = spawn(program, ["base", "run", "--json"], {
+  const child = spawn(...commandIn(networkNamespace, program, ["base", "run", "--json"]), {
     env: { ...process.env, ...provider.env },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true, // Ctrl-C goes to us, and we end it in its turn

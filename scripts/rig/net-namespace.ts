@@ -1,4 +1,41 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+/** A network that nothing but its own loopback is in, for as long as it is held. */
+export interface NetNamespace {
+  /** For `nsenter --net`. */
+  readonly file: string;
+  end(): Promise<void>;
+}
+
+export async function holdNetNamespace(): Promise<NetNamespace> {
+  // it ends with its standard input, and so with this process
+  const script = "ip link set lo up && echo up && exec cat";
+  const child = spawn("unshare", ["--net", "bash", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = once(child, "close");
+  ended.catch(() => {});
+  const endedEarly = ended.then(([status]) => {
+    throw new Error(`a network namespace could not be made: unshare ended with ${status}`);
+  });
+  endedEarly.catch(() => {});
+  await Promise.race([once(child.stdout, "data"), endedEarly]);
+  return {
+    file: `/proc/${child.pid}/ns/net`,
+    end: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** A command as it is run in a network namespace; without one in that of this process. */
+export function commandIn(
+  namespace: string | undefined,
+  program: string,
+  args: readonly string[],
+): readonly [program: string, args: readonly string[]] {
+  return namespace === undefined ? [program, args] : ["nsenter", [`--net=${namespace}`, program, ...args]];
+}
 
 /**
  * Runs a script of ours in a network namespace of its own, with /sys of that namespace, loopback up, and one veth pair for

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
-import { type BaseProcess, makeProvider, type Provider, startBase } from "./cepa-process.ts";
+import { type BaseProcess, copyProvider, makeProvider, type Provider, startBase } from "./cepa-process.ts";
 import { type GpsEmulator, startGpsEmulator } from "./gps-emulator.ts";
 import { type ModemEmulator, startModemEmulator } from "./modem-emulator.ts";
 import { type SensorVm, type SensorVmOptions, startSensorVm } from "./qemu.ts";
@@ -37,6 +37,8 @@ export interface Rig {
   /** Switches the box on, with a GPS receiver and a modem on its serial lines. */
   boot(signal: AbortSignal, options?: Partial<SensorVmOptions>): Promise<RunningSensor>;
   view(signal: AbortSignal): Promise<SensorView>;
+  /** The same base and box once more, in a new folder and a network of their own; base does not run meanwhile. The disk is the same file. */
+  copy(folder: string, networkNamespace: string): Promise<Rig>;
 }
 
 export interface RunningSensor {
@@ -66,23 +68,42 @@ export async function makeRig(options: RigOptions, signal: AbortSignal): Promise
     ...(options.flash ?? []),
   ];
   await provider.cepa([...flash, options.image, disk], signal);
+  return rigOf({ program, provider, sensorName, disk, folder });
+}
+
+interface RigParts {
+  readonly program: string;
+  readonly provider: Provider;
+  readonly sensorName: string;
+  readonly disk: string;
+  readonly folder: string;
+  readonly networkNamespace?: string;
+}
+
+function rigOf(parts: RigParts): Rig {
+  const { program, provider, sensorName, disk, folder, networkNamespace } = parts;
+  const network = networkNamespace === undefined ? {} : { networkNamespace };
   let boots = 0;
   return {
     provider,
     sensorName,
     disk,
-    startBase: (baseSignal, onStage) => startBase(program, provider, baseSignal, onStage),
-    boot: async (bootSignal, vmOptions = {}) => {
+    startBase: (signal, onStage) => startBase(program, provider, signal, onStage, networkNamespace),
+    boot: async (signal, vmOptions = {}) => {
       const bootFolder = join(folder, `boot${boots++}`);
       await mkdir(bootFolder, { mode: 0o700 });
-      const gps = await startGpsEmulator({ path: join(bootFolder, "gps") }, bootSignal);
-      const modem = await startModemEmulator({ path: join(bootFolder, "modem") }, bootSignal);
+      const gps = await startGpsEmulator({ path: join(bootFolder, "gps") }, signal);
+      const modem = await startModemEmulator({ path: join(bootFolder, "modem") }, signal);
       const lines = { gps: { path: gps.path }, modem: { path: modem.path } };
-      const vm = await startSensorVm({ disk, folder: bootFolder, ...lines, ...vmOptions }, bootSignal);
+      const vm = await startSensorVm({ disk, folder: bootFolder, ...lines, ...network, ...vmOptions }, signal);
       return { vm, gps, modem };
     },
-    view: async (viewSignal) =>
-      JSON.parse(await provider.cepa(["sensor", "show", sensorName, "--json"], viewSignal)) as SensorView,
+    view: async (signal) =>
+      JSON.parse(await provider.cepa(["sensor", "show", sensorName, "--json"], signal)) as SensorView,
+    copy: async (copyFolder, namespace) => {
+      const copied = await copyProvider(program, provider, copyFolder);
+      return rigOf({ ...parts, provider: copied, folder: copyFolder, networkNamespace: namespace });
+    },
   };
 }
 
