@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { commandIn } from "./net-namespace.ts";
 import { Qmp } from "./qmp.ts";
 import { SpanSocket } from "./span-socket.ts";
 
@@ -14,8 +15,8 @@ export interface SensorVmOptions {
   /** For sockets, logs and the firmware's variables; made when it is not there. Short: a socket's path has 107 octets. */
   readonly folder: string;
   readonly discardWrites?: boolean;
-  /** A file that is there: gets the order of all writes and flushes (QEMU's blklogwrites). */
-  readonly writeLog?: string;
+  /** Where a server of network block devices (NBD) has the disk, in the place of `disk`. */
+  readonly diskSocket?: string;
   /** By default virtio. */
   readonly storage?: Storage;
   /** Firmware that checks signatures once it has keys. By default one that doesn't. */
@@ -55,8 +56,6 @@ const FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 const POLL_MS = 200;
 /** A system that has only just started may not yet listen to its button. */
 const PRESS_MS = 5000;
-/** QEMU before 9.0 spoils a log of writes when zeroes are written without octets while something else is written. */
-const ONLY_WRITES = ",write-zeroes=off,discard=off";
 
 /** A sensor in QEMU, by emulation, without KVM. Its uplink reaches this machine as 10.0.2.2. */
 export interface SensorVm {
@@ -92,14 +91,8 @@ export async function startSensorVm(options: SensorVmOptions, signal: AbortSigna
   await rm(consoleFile(folder), { force: true });
   const args = qemuArguments(options);
   const errors = await open(`${folder}/qemu.log`, "w");
-  const program = options.networkNamespace === undefined ? "qemu-system-x86_64" : "nsenter";
-  const child = spawn(
-    program,
-    options.networkNamespace === undefined
-      ? args
-      : [`--net=${options.networkNamespace}`, "qemu-system-x86_64", ...args],
-    { stdio: ["ignore", errors.fd, errors.fd] },
-  );
+  const command = commandIn(options.networkNamespace, "qemu-system-x86_64", args);
+  const child = spawn(...command, { stdio: ["ignore", errors.fd, errors.fd] });
   let running = true;
   const ended = new Promise<number | undefined>((resolve, reject) => {
     child.once("error", reject);
@@ -267,24 +260,23 @@ function qemuArguments(options: SensorVmOptions): readonly string[] {
   ];
 }
 
-function diskArguments({ disk, discardWrites, writeLog }: SensorVmOptions): readonly string[] {
-  if (writeLog === undefined)
+function diskArguments({ disk, discardWrites, diskSocket }: SensorVmOptions): readonly string[] {
+  if (diskSocket !== undefined)
     return [
-      "-drive",
-      `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +
-        (discardWrites === true ? ",snapshot=on" : ""),
+      "-blockdev",
+      `driver=nbd,node-name=disk,server.type=unix,server.path=${escapeComma(diskSocket)},discard=unmap`,
     ];
   return [
-    ...["-blockdev", `driver=file,node-name=disk-file,filename=${escapeComma(disk)},discard=unmap`],
-    ...["-blockdev", `driver=file,node-name=disk-log,filename=${escapeComma(writeLog)}`],
-    ...["-blockdev", "driver=blklogwrites,node-name=disk,file=disk-file,log=disk-log,log-sector-size=512"],
+    "-drive",
+    `if=none,id=disk,format=raw,file=${escapeComma(disk)},cache=writeback,discard=unmap` +
+      (discardWrites === true ? ",snapshot=on" : ""),
   ];
 }
 
-function storageArguments({ storage = "virtio", writeLog }: SensorVmOptions): readonly string[] {
+function storageArguments({ storage = "virtio" }: SensorVmOptions): readonly string[] {
   switch (storage) {
     case "virtio":
-      return ["-device", `virtio-blk-pci,drive=disk,addr=0x10,bootindex=0${writeLog === undefined ? "" : ONLY_WRITES}`];
+      return ["-device", "virtio-blk-pci,drive=disk,addr=0x10,bootindex=0"];
     case "sata":
       return ["-device", "ide-hd,drive=disk,bus=ide.0,bootindex=0"];
     case "nvme":

@@ -1,65 +1,48 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { nodeExec } from "../../core/node/exec.ts";
 import { copySparse } from "../../scripts/rig/disk-image.ts";
 
-/**
- * What QEMU's `blklogwrites` wrote down of a disk. The format is that of Linux's dm-log-writes (Documentation/admin-guide/device-mapper/
- * log-writes.rst, drivers/md/dm-log-writes.c): a superblock, then for each request a sector with its head, and behind it what was written.
- */
+/** All that was asked of a disk but reads, in the order in which it was done and answered. */
 export interface BlockLog {
+  /** A file with the octets that were written. */
   readonly path: string;
   readonly entries: readonly LoggedRequest[];
 }
 
-export interface LoggedRequest {
+export type LoggedRequest = LoggedChange | LoggedFlush;
+
+export type LoggedChange = LoggedWrite | LoggedZeroes;
+
+interface LoggedRange {
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-  /** All that was written before is on the disk once this is. */
-  readonly isFlush: boolean;
   /** On the disk as soon as it is done, whatever is not. */
   readonly isForced: boolean;
-  /** The octets may read as anything, and have none here. */
-  readonly isDiscard: boolean;
-  /** Of what was written, in the log. */
-  readonly dataAt: number;
-  /** End of the request in the log. */
-  readonly endsAt: number;
 }
 
-const MAGIC = 0x6a736677736872n;
-const [FLUSH, FORCED, DISCARD] = [1, 2, 4];
-const HEAD_BYTES = 32;
+export interface LoggedWrite extends LoggedRange {
+  readonly kind: "write";
+  /** Where its octets are in the log. */
+  readonly dataAt: number;
+}
 
-export async function readBlockLog(path: string): Promise<BlockLog> {
-  const file = await open(path, "r");
-  try {
-    const { size: logBytes } = await file.stat();
-    const head = Buffer.alloc(HEAD_BYTES);
-    await file.read(head, 0, HEAD_BYTES, 0);
-    if (head.readBigUInt64LE(0) !== MAGIC || head.readBigUInt64LE(8) !== 1n)
-      throw new Error(`${path} is no log of writes of version 1`);
-    const count = Number(head.readBigUInt64LE(16));
-    const sectorBytes = head.readUInt32LE(24);
-    const entries: LoggedRequest[] = [];
-    let at = sectorBytes;
-    while (entries.length < count) {
-      await file.read(head, 0, HEAD_BYTES, at);
-      const flags = Number(head.readBigUInt64LE(16));
-      const sizeBytes = Number(head.readBigUInt64LE(8)) * sectorBytes;
-      const dataAt = at + sectorBytes;
-      const isDiscard = (flags & DISCARD) !== 0;
-      at = dataAt + (isDiscard ? 0 : sizeBytes);
-      const isNone = sizeBytes === 0 && flags === 0;
-      if (isNone || at > logBytes)
-        throw new Error(`${path} has ${entries.length} of ${count} requests, then what is none`);
-      entries.push({
-        ...{ offsetBytes: Number(head.readBigUInt64LE(0)) * sectorBytes, sizeBytes, isDiscard, dataAt, endsAt: at },
-        ...{ isFlush: (flags & FLUSH) !== 0, isForced: (flags & FORCED) !== 0 },
-      });
-    }
-    return { path, entries };
-  } finally {
-    await file.close();
-  }
+/** What was trimmed might read as anything; this disk makes it zero. */
+export interface LoggedZeroes extends LoggedRange {
+  readonly kind: "zero" | "trim";
+}
+
+export interface LoggedFlush {
+  readonly kind: "flush";
+  /** So many entries are on the disk once this one is done: those that were answered when it came. */
+  readonly coveredRequests: number;
+}
+
+const ZEROES = Buffer.alloc(1024 * 1024);
+const HOLE_TIMEOUT_MS = 60_000;
+
+/** Makes `disk` the one of before with all of the requests. */
+export async function replayLog(log: BlockLog, before: string, disk: string): Promise<void> {
+  await cutPowerAfter(log.entries.length, log, before, disk, () => true);
 }
 
 /**
@@ -71,23 +54,60 @@ export async function cutPowerAfter(
   log: BlockLog,
   before: string,
   disk: string,
-  survives: (request: LoggedRequest) => boolean,
+  survives: (request: LoggedChange) => boolean,
 ): Promise<void> {
   await copySparse(before, disk);
   const done = log.entries.slice(0, requests);
-  const flushed = done.findLastIndex(({ isFlush }) => isFlush);
+  const flushed = flushedRequests(done);
   const [from, to] = [await open(log.path, "r"), await open(disk, "r+")];
   try {
     for (const [index, request] of done.entries()) {
-      const { offsetBytes, sizeBytes, isDiscard, isForced, dataAt } = request;
-      if (isDiscard || sizeBytes === 0) continue;
-      if (index > flushed && !isForced && !survives(request)) continue;
-      const octets = Buffer.alloc(sizeBytes);
-      await from.read(octets, 0, sizeBytes, dataAt);
-      await to.write(octets, 0, sizeBytes, offsetBytes);
+      if (request.kind === "flush") continue;
+      if (index < flushed || request.isForced || survives(request)) await applyChange(request, from, to);
     }
   } finally {
     await from.close();
     await to.close();
   }
+}
+
+/** Of these requests, so many from the first on are on the disk for certain. */
+export function flushedRequests(done: readonly LoggedRequest[]): number {
+  return done.reduce((most, one) => (one.kind === "flush" ? Math.max(most, one.coveredRequests) : most), 0);
+}
+
+/** Writes what a request changes, from the log to `to`, whose first octet is the disk's at `startBytes`. */
+export async function applyChange(
+  change: LoggedChange,
+  log: FileHandle,
+  to: FileHandle,
+  startBytes = 0,
+): Promise<void> {
+  const { sizeBytes } = change;
+  const offsetBytes = change.offsetBytes - startBytes;
+  if (change.kind === "write") await writeWhole(to, await readWhole(log, change.dataAt, sizeBytes), offsetBytes);
+  else await writeZeroes(to, offsetBytes, sizeBytes);
+}
+
+export async function readWhole(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<Buffer> {
+  const octets = Buffer.allocUnsafe(sizeBytes);
+  for (let at = 0; at < sizeBytes; ) {
+    const { bytesRead } = await file.read(octets, at, sizeBytes - at, offsetBytes + at);
+    if (bytesRead === 0) throw new Error(`a file ends at ${offsetBytes + at}, before ${offsetBytes + sizeBytes}`);
+    at += bytesRead;
+  }
+  return octets;
+}
+
+export async function writeWhole(file: FileHandle, octets: Uint8Array, offsetBytes: number): Promise<void> {
+  for (let at = 0; at < octets.length; )
+    at += (await file.write(octets, at, octets.length - at, offsetBytes + at)).bytesWritten;
+}
+
+/** Large ranges become holes. */
+export async function writeZeroes(file: FileHandle, offsetBytes: number, sizeBytes: number): Promise<void> {
+  if (sizeBytes <= ZEROES.length) return writeWhole(file, ZEROES.subarray(0, sizeBytes), offsetBytes);
+  const range = ["--offset", String(offsetBytes), "--length", String(sizeBytes)];
+  const path = `/proc/${process.pid}/fd/${file.fd}`;
+  await nodeExec("fallocate", ["--punch-hole", ...range, path], AbortSignal.timeout(HOLE_TIMEOUT_MS));
 }

@@ -18,9 +18,10 @@ export function powerCutTable(results: readonly PowerCutResult[], requestsMade: 
   );
   return `# Power cuts during an update
 
-\`make long-power-cuts\` records all that a box writes while it installs an update (QEMU's blklogwrites), makes the disk as it is when the
-power goes at a moment in between, and starts it. Of the writes since the last flush all are lost in every other row, and some in the
-others. Each start must end with the box capturing, on a version that is found good. Of ${requestsMade} requests in all:
+\`make long-power-cuts\` records all that a box asks of its disk while it installs an update, makes the disk as it is when the power goes at a
+moment in between, and starts it; \`make e2e\` does so at three moments. Of what was written since the last flush all is lost in some rows,
+and some in the others. One moment is always that at which the new version's kernel has its last name on the FAT, and no content yet. Each
+start must end with the box capturing, on a version that is found good. Of ${requestsMade} requests in all:
 
 | cut after request | which went to | lost | starts with | ends with | seconds |
 | ---: | --- | ---: | --- | --- | ---: |

@@ -3,101 +3,107 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { cutPowerAfter, readBlockLog } from "../../support/block-log.ts";
+import { type BlockLog, cutPowerAfter, type LoggedRequest, replayLog } from "../../support/block-log.ts";
+import { parseKernels } from "../../support/esp-kernels.ts";
 import { choosePowerCuts } from "../../support/power-cuts.ts";
 
-/** Logs made by hand, by Linux's Documentation/admin-guide/device-mapper/log-writes.rst; QEMU's are read in test/e2e/update.test.ts. */
 const SECTOR = 512;
-const [FLUSH, FORCED] = [1, 2];
 const DISK_SECTORS = 64;
 
 const folder = await mkdtemp(join(tmpdir(), "cepa-log-"));
 after(() => rm(folder, { recursive: true, force: true }));
 
-interface Request {
-  readonly sector?: number;
-  readonly sectors?: number;
-  readonly flags?: number;
-  readonly fill?: number;
-}
-
-function head(...words: readonly number[]): Buffer {
-  const sector = Buffer.alloc(SECTOR);
-  for (const [at, word] of words.entries()) sector.writeBigUInt64LE(BigInt(word), 8 * at);
-  return sector;
-}
-
-async function makeLog(name: string, requests: readonly Request[], count = requests.length): Promise<string> {
-  const superblock = head(0, 1, count);
-  superblock.writeBigUInt64LE(0x6a736677736872n, 0);
-  superblock.writeUInt32LE(SECTOR, 24);
-  const entries = requests.flatMap(({ sector = 0, sectors = 0, flags = 0, fill = 0 }) => [
-    head(sector, sectors, flags),
-    Buffer.alloc(sectors * SECTOR, fill),
-  ]);
-  const path = join(folder, name);
-  await writeFile(path, Buffer.concat([superblock, ...entries]));
-  return path;
-}
+const write = (sector: number, more: { dataAt?: number; isForced?: boolean } = {}): LoggedRequest => ({
+  ...{ kind: "write", offsetBytes: sector * SECTOR, sizeBytes: SECTOR, isForced: false, dataAt: 0 },
+  ...more,
+});
+const flush = (coveredRequests: number): LoggedRequest => ({ kind: "flush", coveredRequests });
 
 const PARTITIONS = [
   { label: "esp", offsetBytes: 8 * SECTOR, sizeBytes: 8 * SECTOR },
   { label: "nsm", offsetBytes: 16 * SECTOR, sizeBytes: 40 * SECTOR },
 ];
 
-test("half of the cuts lie in the ESP and the table of partitions, at either end of the disk; the others over what is left", async () => {
-  const store = Array.from({ length: 20 }, (_, at) => ({ sector: 16 + at, sectors: 1 }));
-  const requests = [{ sector: 1, sectors: 1 }, { flags: FLUSH }, ...store, { sector: 9, sectors: 1 }];
-  const log = await readBlockLog(await makeLog("choice", [...requests, { sector: 60, sectors: 1 }, ...store]));
-  const whole = { fromBytes: 0, toBytes: Number.MAX_SAFE_INTEGER };
-  const places = choosePowerCuts(log, whole, PARTITIONS, 6).map(({ requests: done, place }) => [done, place]);
-  assert.deepEqual(places, [
-    [1, "partition table"],
-    [3, "nsm"],
-    [23, "esp"],
-    [24, "partition table"],
-    [25, "nsm"],
-    [44, "nsm"],
+test("half of the cuts lie in the ESP and the table of partitions, at either end of the disk; the others over what is left", () => {
+  const store = Array.from({ length: 20 }, (_, at) => write(16 + at));
+  const entries = [write(1), flush(1), ...store, write(9), write(60), ...store];
+  const choose = (from: number, to: number, count: number, always: Parameters<typeof choosePowerCuts>[4] = []) =>
+    choosePowerCuts(entries, { from, to }, PARTITIONS, count, always).map((cut) => Object.values(cut));
+  assert.deepEqual(choose(0, entries.length, 6), [
+    [1, "partition table", true],
+    [3, "nsm", false],
+    [23, "esp", true],
+    [24, "partition table", false],
+    [25, "nsm", true],
+    [44, "nsm", false],
   ]);
-  const fromBytes = log.entries[20]?.endsAt ?? 0;
-  const toBytes = log.entries[22]?.endsAt ?? 0;
-  const within = choosePowerCuts(log, { fromBytes, toBytes }, PARTITIONS, 2);
-  assert.deepEqual(within, [
-    { requests: 22, place: "nsm" },
-    { requests: 23, place: "esp" },
+  assert.deepEqual(choose(21, 23, 2), [
+    [22, "nsm", true],
+    [23, "esp", false],
   ]);
+  const always = [{ requests: 23, place: "esp: empty", losesAll: true }];
+  assert.deepEqual(choose(0, entries.length, 3, always), [
+    [23, "esp: empty", true],
+    [24, "partition table", true],
+    [25, "nsm", false],
+  ]);
+  assert.deepEqual(choose(0, entries.length, 1, always), [[23, "esp: empty", true]]);
 });
 
-test("after a cut there is what was flushed, what was forced, and of the rest what survives", async () => {
-  const requests = [
-    { sector: 0, sectors: 1, fill: 1 },
-    { flags: FLUSH },
-    { sector: 1, sectors: 1, fill: 2 },
-    { sector: 2, sectors: 1, fill: 3, flags: FORCED },
-    { sector: 3, sectors: 1, fill: 4 },
-    { sector: 4, sectors: 1, fill: 5 },
-  ];
-  const log = await readBlockLog(await makeLog("cut", requests));
+async function makeLog(name: string, entries: readonly LoggedRequest[]): Promise<BlockLog> {
+  const path = join(folder, name);
+  await writeFile(path, Buffer.concat([1, 2, 3, 4, 5, 6].map((fill) => Buffer.alloc(SECTOR, fill))));
+  return { path, entries };
+}
+
+test("after a cut there is what a flush covered, what was forced, and of the rest what survives", async () => {
+  const log = await makeLog("cut", [
+    write(0, { dataAt: 0 }),
+    write(1, { dataAt: SECTOR }),
+    flush(1), // it came before the second write was answered
+    write(2, { dataAt: 2 * SECTOR, isForced: true }),
+    write(3, { dataAt: 3 * SECTOR }),
+    { kind: "zero", offsetBytes: 4 * SECTOR, sizeBytes: SECTOR, isForced: false },
+    flush(6),
+    { kind: "trim", offsetBytes: 0, sizeBytes: SECTOR, isForced: false },
+  ]);
   const [before, disk] = [join(folder, "before"), join(folder, "disk")];
-  await writeFile(before, Buffer.alloc(DISK_SECTORS * SECTOR));
+  await writeFile(before, Buffer.alloc(DISK_SECTORS * SECTOR, 9));
+  const sectors = async () => {
+    const octets = await readFile(disk);
+    assert.equal(octets.length, DISK_SECTORS * SECTOR);
+    return [0, 1, 2, 3, 4, 5].map((sector) => octets[sector * SECTOR]);
+  };
   const sectorsAfter = async (done: number, survives: (offsetBytes: number) => boolean) => {
     await cutPowerAfter(done, log, before, disk, ({ offsetBytes }) => survives(offsetBytes));
-    const octets = await readFile(disk);
-    return [0, 1, 2, 3, 4].map((sector) => octets[sector * SECTOR]);
+    return sectors();
   };
-  assert.deepEqual(await sectorsAfter(5, () => false), [1, 0, 3, 0, 0]);
-  assert.deepEqual(await sectorsAfter(5, (offsetBytes) => offsetBytes === 3 * SECTOR), [1, 0, 3, 4, 0]);
-  assert.deepEqual(await sectorsAfter(6, () => true), [1, 2, 3, 4, 5]);
+  assert.deepEqual(await sectorsAfter(2, () => false), [9, 9, 9, 9, 9, 9]);
+  assert.deepEqual(await sectorsAfter(6, () => false), [1, 9, 3, 9, 9, 9]);
+  assert.deepEqual(await sectorsAfter(6, (offsetBytes) => offsetBytes === 3 * SECTOR), [1, 9, 3, 4, 9, 9]);
+  assert.deepEqual(await sectorsAfter(7, () => false), [1, 2, 3, 4, 0, 9]);
+  assert.deepEqual(await sectorsAfter(8, () => false), [1, 2, 3, 4, 0, 9]);
+  await replayLog(log, before, disk);
+  assert.deepEqual(await sectors(), [0, 2, 3, 4, 0, 9]);
 });
 
-test("a log that is spoilt is no log", async () => {
-  const requests = [{ sector: 0, sectors: 1 }];
-  await assert.rejects(readBlockLog(await makeLog("short", requests, 2)), /has 1 of 2 requests, then what is none/);
-  const far = await makeLog("far", [...requests, { sector: 1, sectors: 1 }]);
-  const octets = await readFile(far);
-  octets.writeBigUInt64LE(1n << 40n, SECTOR + 2 * SECTOR + 8);
-  await writeFile(far, octets);
-  await assert.rejects(readBlockLog(far), /has 1 of 2 requests, then what is none/);
-  await writeFile(far, Buffer.alloc(SECTOR));
-  await assert.rejects(readBlockLog(far), /is no log of writes/);
+test("a log that lacks what it says was written is an error", async () => {
+  const log = await makeLog("short", [write(0, { dataAt: 6 * SECTOR })]);
+  const before = join(folder, "before-short");
+  await writeFile(before, Buffer.alloc(SECTOR));
+  await assert.rejects(replayLog(log, before, join(folder, "disk-short")), /ends at 3072, before 3584/);
+});
+
+test("kernels of a listing by mdir", () => {
+  const listing = `
+.            <DIR>     2026-11-27  11:26 
+CEPA_9~2 EFI         0 2026-11-27  11:26  cepa_900.1.efi
+CEPA_0~1 EFI  18664992 2026-11-27  11:26  cepa_0.1.0.efi
+        4 files          18 664 992 bytes
+`;
+  const kernels = parseKernels(listing);
+  assert.deepEqual(kernels, [
+    { name: "cepa_0.1.0.efi", sizeBytes: 18_664_992 },
+    { name: "cepa_900.1.efi", sizeBytes: 0 },
+  ]);
 });
