@@ -59,7 +59,7 @@ long-flood: sensor ## floods of millions of packets, what they take, into docs (
 	@node scripts/flood.ts --docs docs $(FLOOD_ARGS)
 
 long-power-cuts: image ## an update with the power cut at 20 moments, into docs
-	@CEPA_POWER_CUTS=20 CEPA_POWER_CUTS_PAGE=$(CURDIR)/docs/POWER-CUTS.md bash scripts/private-network.sh node --test --test-reporter=spec test/e2e/update.test.ts
+	@CEPA_POWER_CUTS=20 CEPA_POWER_CUTS_LANES=2 CEPA_POWER_CUTS_PAGE=$(CURDIR)/docs/POWER-CUTS.md bash scripts/private-network.sh node --test --test-reporter=spec test/e2e/update.test.ts
 
 long-hardware: ## the hardware profile from every kind of disk, into docs (HARDWARE_ARGS, --help)
 	@$(MAKE) image PROFILE=hardware

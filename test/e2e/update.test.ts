@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { findPartition, partitionsOf } from "../../scripts/rig/disk-image.ts";
+import { variablesFile } from "../../scripts/rig/qemu.ts";
 import { makeRig, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
 import { type DiskRecording, recordDisk } from "../support/disk-recorder.ts";
 import { findEmptyKernels } from "../support/empty-kernels.ts";
@@ -38,7 +39,7 @@ const BLIND_VERSION = "900.2";
 /** `make long-power-cuts` asks for 20, and for the table. */
 const POWER_CUTS = Number(process.env.CEPA_POWER_CUTS ?? 3);
 /** Boxes at a time, after the cuts. */
-const LANES = 2;
+const LANES = Number(process.env.CEPA_POWER_CUTS_LANES ?? 1);
 const TABLE_PAGE = process.env.CEPA_POWER_CUTS_PAGE;
 
 /** Four times what is typical under emulation. */
@@ -212,12 +213,13 @@ if (POWER_CUTS > 0)
       assert.equal(atRename.length, 1, `a kernel is renamed: ${JSON.stringify(empty)}`);
       const cuts = choosePowerCuts(log.entries, installation, partitions, POWER_CUTS, atRename);
       assert.equal(cuts.length, POWER_CUTS, `of ${log.entries.length} requests, ${JSON.stringify(installation)}`);
-      const plan = { cuts, version: GOOD_VERSION, lanes: LANES, folder: join(folder, "cuts"), capture: CAPTURE };
-      const timeouts = { bootTimeoutMs: LANES * BOOT_TIMEOUT_MS, updateTimeoutMs: LANES * UPDATE_TIMEOUT_MS };
-      const results = await runPowerCuts(rig, recording, { ...plan, ...timeouts }, signal);
+      const variables = variablesFile(dirname(sensor.vm.consolePath));
+      const places = { folder: join(folder, "cuts"), capture: CAPTURE, variables };
+      const plan = { cuts, version: GOOD_VERSION, lanes: LANES, ...places, timeoutMs: LANES * UPDATE_TIMEOUT_MS };
+      const results = await runPowerCuts(rig, recording, plan, signal);
       const table = powerCutTable(results, log.entries.length);
       process.stdout.write(table);
       if (TABLE_PAGE !== undefined) await writeFile(TABLE_PAGE, table);
     },
-    LANES * POWER_CUTS * (BOOT_TIMEOUT_MS + UPDATE_TIMEOUT_MS),
+    POWER_CUTS * 2 * UPDATE_TIMEOUT_MS,
   );

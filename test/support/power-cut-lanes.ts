@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SensorView } from "../../provider/base/status.ts";
 import { holdNetNamespace } from "../../scripts/rig/net-namespace.ts";
+import { variablesFile } from "../../scripts/rig/qemu.ts";
 import type { Rig, RunningSensor } from "../../scripts/rig/rig.ts";
 import { cutPowerAfter } from "./block-log.ts";
 import type { DiskRecording } from "./disk-recorder.ts";
@@ -24,8 +25,10 @@ export interface PowerCutPlan {
   readonly folder: string;
   /** Fed into the SPAN port. */
   readonly capture: string;
-  readonly bootTimeoutMs: number;
-  readonly updateTimeoutMs: number;
+  /** File of the firmware's variables: a cut leaves them. */
+  readonly variables: string;
+  /** Of one box, until it captures, then until it runs the version, then until that is found good. */
+  readonly timeoutMs: number;
 }
 
 const POLL_MS = 4000; // each look is a start of `cepa`
@@ -33,7 +36,7 @@ const POLL_MS = 4000; // each look is a start of `cepa`
 /** Makes the disk of each cut and starts it, until it has come to rest. The base of `rig` does not run; each lane has a copy of it. */
 export async function runPowerCuts(
   rig: Rig,
-  recording: DiskRecording,
+  recording: Pick<DiskRecording, "log" | "before">,
   plan: PowerCutPlan,
   signal: AbortSignal,
 ): Promise<readonly PowerCutResult[]> {
@@ -44,9 +47,9 @@ export async function runPowerCuts(
   const ownSignal = AbortSignal.any([signal, failed.signal]);
   const lanes = Array.from({ length: Math.min(plan.lanes, waiting.length) }, async (_, lane) => {
     try {
-      await inLane(rig, join(plan.folder, String(lane)), plan, ownSignal, async (laneRig) => {
+      await inLane(rig, join(plan.folder, String(lane)), plan, ownSignal, async (laneRig, box) => {
         for (let cut = waiting.shift(); cut !== undefined; cut = waiting.shift())
-          results.push(await startAfter(cut, laneRig, recording, plan, ownSignal));
+          results.push(await startAfter(cut, laneRig, box, recording, plan, ownSignal));
       });
     } catch (error) {
       failed.abort(error); // the other lanes need not go on
@@ -62,17 +65,20 @@ export async function runPowerCuts(
 async function inLane(
   rig: Rig,
   folder: string,
-  { bootTimeoutMs }: PowerCutPlan,
+  { timeoutMs, variables }: PowerCutPlan,
   signal: AbortSignal,
-  body: (laneRig: Rig) => Promise<void>,
+  body: (laneRig: Rig, box: string) => Promise<void>,
 ): Promise<void> {
   const network = await holdNetNamespace();
   try {
     const laneRig = await rig.copy(folder, network.file);
+    const box = join(folder, "box");
+    await mkdir(box, { mode: 0o700 });
+    await copyFile(variables, variablesFile(box));
     const base = laneRig.startBase(signal);
     try {
-      await base.waitForStage(({ stage }) => stage === "listening", "listening", bootTimeoutMs, signal);
-      await body(laneRig);
+      await base.waitForStage(({ stage }) => stage === "listening", "listening", timeoutMs, signal);
+      await body(laneRig, box);
     } finally {
       await base.stop();
     }
@@ -84,11 +90,12 @@ async function inLane(
 async function startAfter(
   cut: PowerCut,
   rig: Rig,
-  { log, before }: DiskRecording,
+  box: string,
+  { log, before }: Pick<DiskRecording, "log" | "before">,
   plan: PowerCutPlan,
   signal: AbortSignal,
 ): Promise<PowerCutResult> {
-  const { version, bootTimeoutMs, updateTimeoutMs } = plan;
+  const { version, timeoutMs } = plan;
   const disk = join(plan.folder, `cut-${cut.requests}.raw`);
   const random = new SeededRandom(cut.requests);
   let lostRequests = 0;
@@ -98,21 +105,21 @@ async function startAfter(
     return !isLost;
   });
   const startedMs = Date.now();
-  const sensor = await rig.boot(signal, { disk });
+  const sensor = await rig.boot(signal, { disk, folder: box, keepVariables: true });
   feedSpan(sensor.vm, plan.capture, signal).catch(() => {});
   try {
     const isOfThisStart = ({ live, lastSeenAtMs }: SensorView) =>
       (live?.linkUpSinceMs ?? 0) > startedMs && (lastSeenAtMs ?? 0) > (live?.linkUpSinceMs ?? 0);
-    const waitForCapture = (what: string, timeoutMs: number, matches: (view: SensorView) => boolean) => {
+    const waitForCapture = (what: string, matches: (view: SensorView) => boolean) => {
       const isIt = (view: SensorView) => isOfThisStart(view) && isCapturing(view) && matches(view);
       return waitForRigView({ rig, sensor: () => sensor, pollMs: POLL_MS }, what, timeoutMs, isIt, signal);
     };
     const where = `cut after ${cut.requests} (${cut.place})`;
-    const first = await waitForCapture(`${where}: it captures`, bootTimeoutMs, () => true);
+    const first = await waitForCapture(`${where}: it captures`, () => true);
     // what was ready before the cut is installed after it, or what base has
     const runs = ({ health }: SensorView) => health?.imageVersion === version;
-    await waitForCapture(`${where}: ${version} captures`, updateTimeoutMs, runs);
-    await waitUntilGood(disk, sensor, where, version, bootTimeoutMs, signal);
+    await waitForCapture(`${where}: ${version} captures`, runs);
+    await waitUntilGood(disk, sensor, where, version, timeoutMs, signal);
     const last = await rig.view(signal);
     assert.deepEqual(last.health?.failedVersions, [], where);
     assert.equal(last.health?.imageVersion, version, where);
