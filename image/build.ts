@@ -48,7 +48,7 @@ const LARGEST_FILES = 40;
 
 /** Stand for the root hash and for sizes in a plan that is only shown. */
 const UNKNOWN_ROOT_HASH = "0".repeat(64);
-const UNKNOWN_SIZES = { efiBytes: 0, rootBytes: 0, verityBytes: 0 };
+const UNKNOWN_SIZES = { efiBytes: 0, rootBytes: 0, verityBytes: 0, loaderBytes: 0 };
 
 /** What buildImage would do, in order. */
 export async function planImage(
@@ -98,6 +98,7 @@ export async function buildImage(
     efiBytes: await sizeOf(`${work.work}/signed/cepa.efi`),
     rootBytes: await sizeOf(`${work.work}/root.erofs`),
     verityBytes: await sizeOf(`${work.work}/root.verity`),
+    loaderBytes: await sizeOf(`${work.work}/signed/systemd-bootx64.efi`),
   };
   const update = planUpdateSet(inputs, { minimumVersion: options.minimumVersion, rootHash, sizes });
   await runSteps(update, runnerPaths, stamps, inputs.epochS, runnerPorts, signal);

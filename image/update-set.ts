@@ -25,7 +25,10 @@ export function planUpdateSet(inputs: ImageInputs, update: UpdateInputs): readon
   const folder = `${paths.dist}/cepa-${profile.name}-${version}.update`;
   const { minimumVersion, rootHash: roothash, sizes } = update;
   const description: UpdateDescription = { version, profile: profile.name, minimumVersion, epochS, roothash, sizes };
-  const sources = [`${work}/signed/cepa.efi`, `${work}/root.erofs`, `${work}/root.verity`];
+  const sources = [
+    ...[`${work}/signed/cepa.efi`, `${work}/root.erofs`, `${work}/root.verity`],
+    `${work}/signed/systemd-bootx64.efi`,
+  ];
   const files = contentFilesOf(description);
   const onHost = (script: string, ...args: readonly string[]): Action => ({
     kind: "run",

@@ -4,8 +4,8 @@ import { compareVersions, VERSION_PATTERN, VERSION_WORDS } from "../version.ts";
 
 /**
  * The set of a version: a folder of these files. `SHA256SUMS.sig` is the base64 of an Ed25519 signature (RFC 8032) over the octets of
- * `SHA256SUMS`, which names all others, as sha256sum(1) does. `update.json` is an UpdateDescription. The other three are what
- * systemd-sysupdate lays into a slot; their names hold the version and the partition's UUID.
+ * `SHA256SUMS`, which names all others, as sha256sum(1) does. `update.json` is an UpdateDescription. Three are what systemd-sysupdate lays
+ * into a slot; their names hold the version and the partition's UUID. One more is the boot loader of the ESP, signed; a set may lack it.
  */
 export const SUMS_FILE = "SHA256SUMS";
 export const SIGNATURE_FILE = "SHA256SUMS.sig";
@@ -16,8 +16,10 @@ export const SMALL_LIMIT_BYTES = {
   [SIGNATURE_FILE]: 128,
   [DESCRIPTION_FILE]: 4096,
 } as const;
-/** Of each of the three others: no partition of a slot, and no ESP, is larger. */
+/** Of each of those of a slot: no partition of a slot, and no ESP, is larger. */
 const CONTENT_LIMIT_BYTES = 2 * 1024 ** 3;
+/** Of the boot loader, which is read whole: systemd-boot has an eighth of it. */
+export const LOADER_LIMIT_BYTES = 1024 ** 2;
 
 /** Of a profile's name. */
 export const PROFILE_PATTERN = /^[a-z0-9][a-z0-9-]{0,30}$/;
@@ -34,11 +36,12 @@ export interface UpdateDescription {
   readonly sizes: ContentSizes;
 }
 
-/** Octets of the UKI, the root file system, and its hash tree. */
+/** Octets of the UKI, the root file system, its hash tree, and the boot loader, where the set has one. */
 export interface ContentSizes {
   readonly efiBytes: number;
   readonly rootBytes: number;
   readonly verityBytes: number;
+  readonly loaderBytes?: number;
 }
 
 export interface SetFile {
@@ -46,7 +49,7 @@ export interface SetFile {
   readonly sizeBytes: number;
 }
 
-/** The three large files of a set. */
+/** The files of a set that are no words about it; the boot loader last. */
 export function contentFilesOf(description: UpdateDescription): readonly SetFile[] {
   const { version, roothash, sizes } = description;
   const uuids = slotUuidsOf(roothash);
@@ -54,7 +57,13 @@ export function contentFilesOf(description: UpdateDescription): readonly SetFile
     { name: `cepa_${version}.efi`, sizeBytes: sizes.efiBytes },
     { name: `cepa_${version}_${uuids.root}.root`, sizeBytes: sizes.rootBytes },
     { name: `cepa_${version}_${uuids.verity}.verity`, sizeBytes: sizes.verityBytes },
+    ...(sizes.loaderBytes === undefined ? [] : [{ name: loaderFileOf(version), sizeBytes: sizes.loaderBytes }]),
   ];
+}
+
+/** Not .efi: what is named so is a kernel to systemd-sysupdate. */
+export function loaderFileOf(version: string): string {
+  return `cepa_${version}.loader`;
 }
 
 export function contentBytesOf(description: UpdateDescription): number {
@@ -67,15 +76,18 @@ export function parseUpdateDescription(text: string): UpdateDescription {
   const keys = ["version", "profile", "minimumVersion", "epochS", "roothash", "sizes"];
   const object = readObject(parseJson(text, path), path, keys);
   const sizesPath = `${path}.sizes`;
-  const sizes = readObject(object.sizes, sizesPath, ["efiBytes", "rootBytes", "verityBytes"]);
-  const size = (key: string) => readInteger(sizes, key, sizesPath, 1, CONTENT_LIMIT_BYTES);
+  const sizes = readObject(object.sizes, sizesPath, ["efiBytes", "rootBytes", "verityBytes", "loaderBytes"]);
+  const size = (key: string, mostBytes = CONTENT_LIMIT_BYTES) => readInteger(sizes, key, sizesPath, 1, mostBytes);
   const description: UpdateDescription = {
     version: readText(object, "version", path, VERSION_WORDS, VERSION_PATTERN),
     profile: readText(object, "profile", path, "a profile's name", PROFILE_PATTERN),
     minimumVersion: readText(object, "minimumVersion", path, VERSION_WORDS, VERSION_PATTERN),
     epochS: readInteger(object, "epochS", path, 0, 99_999_999_999),
     roothash: readText(object, "roothash", path, "64 hexadecimal digits", /^[0-9a-f]{64}$/),
-    sizes: { efiBytes: size("efiBytes"), rootBytes: size("rootBytes"), verityBytes: size("verityBytes") },
+    sizes: {
+      ...{ efiBytes: size("efiBytes"), rootBytes: size("rootBytes"), verityBytes: size("verityBytes") },
+      ...(sizes.loaderBytes === undefined ? {} : { loaderBytes: size("loaderBytes", LOADER_LIMIT_BYTES) }),
+    },
   };
   if (compareVersions(description.minimumVersion, description.version) > 0)
     throw new ConfigError(`${path}.minimumVersion`, `at most ${description.version}`, description.minimumVersion);

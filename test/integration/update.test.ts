@@ -310,6 +310,23 @@ const SPOILED: readonly (readonly [
       await writeFile(join(place, "update.json"), text.replace("1790000000", "1790000001"));
     },
   ],
+  [
+    "a boot loader that is tampered with",
+    "wrongHash",
+    /\.loader is not what was signed/,
+    async (place, set) => {
+      const bytes = await readFile(join(place, set.names[3]));
+      bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+      await writeFile(join(place, set.names[3]), bytes);
+    },
+  ],
+  [
+    "a boot loader that is longer than was signed",
+    "wrongSize",
+    /\.loader has 50000 octets at base, 40003 were signed/,
+    (place, set) => truncate(join(place, set.names[3]), 50_000),
+  ],
+  ["no boot loader", "missingFile", /base has no .*\.loader/, (place, set) => rm(join(place, set.names[3]))],
   ["no root", "missingFile", /base has no .*\.root/, (place, set) => rm(join(place, set.names[1]))],
 ];
 for (const [name, reason, message, spoil] of SPOILED)

@@ -6,8 +6,8 @@ import { contentFilesOf, renderSums, type UpdateDescription } from "../../core/c
 export interface MadeSet {
   readonly folder: string;
   readonly description: UpdateDescription;
-  /** Of the three large files: UKI, root, verity. */
-  readonly names: readonly [string, string, string];
+  /** Of UKI, root, verity and boot loader; the last is empty when the set has none. */
+  readonly names: readonly [string, string, string, string];
 }
 
 export const updateKeys = () => generateKeyPairSync("ed25519");
@@ -23,7 +23,7 @@ export async function makeSet(
   const description: UpdateDescription = {
     ...{ profile: "qemu", minimumVersion: "0~a", epochS: 1_790_000_000 },
     roothash: createHash("sha256").update(given.version).digest("hex"),
-    sizes: { efiBytes: 300_000, rootBytes: 3_000_000, verityBytes: 70_001 },
+    sizes: { efiBytes: 300_000, rootBytes: 3_000_000, verityBytes: 70_001, loaderBytes: 40_003 },
     ...given,
   };
   const files = contentFilesOf(description);
@@ -37,8 +37,8 @@ export async function makeSet(
   await writeFile(join(folder, "SHA256SUMS"), sums);
   if (privateKey !== undefined)
     await writeFile(join(folder, "SHA256SUMS.sig"), sign(null, Buffer.from(sums), privateKey).toString("base64"));
-  const [efi, root, verity] = files.map(({ name }) => name);
-  return { folder, description, names: [efi ?? "", root ?? "", verity ?? ""] };
+  const [efi = "", root = "", verity = "", loader = ""] = files.map(({ name }) => name);
+  return { folder, description, names: [efi, root, verity, loader] };
 }
 
 function octets(length: number, seed: number): Uint8Array {

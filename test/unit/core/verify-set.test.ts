@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { sign } from "node:crypto";
+import { createHash, sign } from "node:crypto";
 import {
   chmod,
   cp,
@@ -46,7 +46,7 @@ async function signAgain(set: string, sums: string): Promise<void> {
 test("verifySet: a whole set is taken, in place and as a copy of the same octets", async () => {
   const verified = await verifySet(good.folder, publicKey, {}, signal);
   assert.deepEqual(verified.description, good.description);
-  assert.equal(verified.hashes.size, 4);
+  assert.deepEqual([...verified.hashes.keys()].sort(), [...good.names, "update.json"].sort());
   const copy = join(folder, "copy");
   await mkdir(copy);
   const stick = await copyOfGood("stick");
@@ -55,6 +55,18 @@ test("verifySet: a whole set is taken, in place and as a copy of the same octets
   assert.deepEqual((await readdir(copy)).sort(), (await readdir(good.folder)).sort());
   for (const name of await readdir(copy))
     assert.ok((await readFile(join(copy, name))).equals(await readFile(join(good.folder, name))), name);
+});
+
+test("verifySet: a set without a boot loader, as they were before there was one, is taken", async () => {
+  const sizes = { efiBytes: 3, rootBytes: 5, verityBytes: 7 };
+  const set = await makeSet(join(folder, "without"), privateKey, { version: "1.1.0", sizes });
+  assert.deepEqual(
+    (await readdir(set.folder)).filter((name) => name.endsWith(".loader")),
+    [],
+  );
+  assert.deepEqual((await verifySet(set.folder, publicKey, {}, signal)).description.sizes, sizes);
+  await writeFile(join(set.folder, "cepa_1.1.0.loader"), "not signed");
+  await assert.rejects(verifySet(set.folder, publicKey, {}, signal), { code: "unexpectedFile" });
 });
 
 const CASES: readonly (readonly [string, RefusalReason, RegExp, (set: string) => Promise<unknown>])[] = [
@@ -117,6 +129,33 @@ const CASES: readonly (readonly [string, RefusalReason, RegExp, (set: string) =>
     (set) => truncate(join(set, good.names[2]), 2 ** 40),
   ],
   ["no root", "missingFile", /there is no .*\.root/, (set) => rm(join(set, good.names[1]))],
+  ["no boot loader", "missingFile", /there is no cepa_1\.2\.0\.loader/, (set) => rm(join(set, good.names[3]))],
+  [
+    "a bit of the boot loader flipped",
+    "wrongHash",
+    /cepa_1\.2\.0\.loader is not what was signed/,
+    (set) => flip(join(set, good.names[3])),
+  ],
+  [
+    "the boot loader an octet longer",
+    "wrongSize",
+    /\.loader is too long: 40004 octets, 40003 were signed/,
+    (set) => truncate(join(set, good.names[3]), 40_004),
+  ],
+  [
+    "signed, but a boot loader that the description does not know",
+    "badDescription",
+    /does not name the files/,
+    async (set) => {
+      const text = await readFile(join(set, "update.json"), "utf8");
+      const without = text.replace(',"loaderBytes":40003', "");
+      assert.notEqual(without, text);
+      await writeFile(join(set, "update.json"), without);
+      const hash = createHash("sha256").update(without).digest("hex");
+      const sums = await readFile(join(set, "SHA256SUMS"), "utf8");
+      await signAgain(set, sums.replace(/^\S+(?= {2}update\.json$)/m, hash));
+    },
+  ],
   [
     "the root is a link",
     "notAFile",
@@ -200,6 +239,8 @@ test("verifySet: a signed description that says what can't be: badDescription", 
     { profile: "../x" },
     { roothash: "ab" },
     { sizes: { efiBytes: 0, rootBytes: 1, verityBytes: 1 } },
+    { sizes: { efiBytes: 1, rootBytes: 1, verityBytes: 1, loaderBytes: 0 } },
+    { sizes: { efiBytes: 1, rootBytes: 1, verityBytes: 1, loaderBytes: 1024 ** 2 + 1 } },
   ]) {
     const set = await makeSet(join(folder, "said"), privateKey, { version: "1.2.0", ...wrong });
     await assert.rejects(verifySet(set.folder, publicKey, {}, signal), { code: "badDescription" });

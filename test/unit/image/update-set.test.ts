@@ -36,7 +36,7 @@ const INPUTS: ImageInputs = {
 };
 const UPDATE = {
   ...{ minimumVersion: "1.0.0", rootHash: "0123456789abcdef".repeat(4) },
-  sizes: { efiBytes: 3, rootBytes: 4, verityBytes: 6 },
+  sizes: { efiBytes: 3, rootBytes: 4, verityBytes: 6, loaderBytes: 9 },
 };
 
 test("planUpdateSet: its steps make a set that a box takes, of the files that were built", async () => {
@@ -49,6 +49,7 @@ test("planUpdateSet: its steps make a set that a box takes, of the files that we
     ["signed/cepa.efi", "efi"],
     ["root.erofs", "root"],
     ["root.verity", "verity"],
+    ["signed/systemd-bootx64.efi", "bootldr64"],
   ] as const)
     await writeFile(join(work, name), text);
   const ports = { exec: nodeExec, monotonicMs: () => 0, report: () => {} };
@@ -63,6 +64,7 @@ test("planUpdateSet: its steps make a set that a box takes, of the files that we
     "SHA256SUMS",
     "SHA256SUMS.sig",
     "cepa_1.2.0.efi",
+    "cepa_1.2.0.loader",
     "cepa_1.2.0_01234567-89ab-cdef-0123-456789abcdef.root",
     "cepa_1.2.0_01234567-89ab-cdef-0123-456789abcdef.verity",
     "update.json",
@@ -73,6 +75,7 @@ test("planUpdateSet: its steps make a set that a box takes, of the files that we
     ...{ version: "1.2.0", profile: "qemu", minimumVersion: "1.0.0", epochS: 1_700_000_000 },
     ...{ roothash: UPDATE.rootHash, sizes: UPDATE.sizes },
   });
+  assert.equal(await readFile(join(set, "cepa_1.2.0.loader"), "utf8"), "bootldr64");
   await nodeExec("sha256sum", ["--check", "--strict", "SHA256SUMS"], signal, { cwd: set });
 });
 
