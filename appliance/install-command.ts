@@ -3,10 +3,12 @@ import { uptime } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
+import { loaderFileOf } from "../core/contract/update-set.ts";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
 import { journalLog } from "../core/node/log.ts";
 import { verifySet } from "../core/node/verify-set.ts";
+import { saveWanted } from "./firmware/loader-files.ts";
 import { parseImageProfile, parseImageVersion } from "./health/plain.ts";
 import { askStatus, tellLink } from "./roles/ask.ts";
 import { judgeSet } from "./update/judge-set.ts";
@@ -88,6 +90,10 @@ export async function runInstallCommand(args: readonly string[], signal: AbortSi
       installedAtMs: nodeClock.nowMs(),
     };
     await saveTrial(values.state, trial);
+    if (description.sizes.loaderBytes !== undefined) {
+      const loader = await readFile(join(copyTo, loaderFileOf(version)));
+      await saveWanted(values.state, running, version, loader);
+    }
     await nodeExec(WITH_ESP, ["sh", "-c", REMOVE_KERNELS, "sh", version], signal);
     await nodeExec(WITH_ESP, [SYSUPDATE, "update", version], signal);
     await saveTrial(values.state, { ...trial, state: "installed" });

@@ -21,6 +21,7 @@ const USAGE = `cepa-sensor: a network security monitoring sensor
   cepa-sensor import DEVICE              makes an update on a USB stick ready
   cepa-sensor install                    installs an update that is ready; run as root
   cepa-sensor store-disk                 gets the store's own disk ready; run once at boot, as root
+  cepa-sensor renew-loader               brings an update's boot loader to the ESP; run at boot, as root
   cepa-sensor trial                      watches a new version until it is good or bad; run once at boot, as root
   cepa-sensor reset                      settings back, or everything erased, as base or the button wants it; run as root
   cepa-sensor usb PORT                   lets a USB device work that is allowed; run when one is plugged in, as root
@@ -57,6 +58,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   profile: async () => (await import("./profile-command.ts")).runProfileCommand,
   query: async () => (await import("./query-command.ts")).runQueryCommand,
   read: async () => (await import("./read-command.ts")).runReadCommand,
+  "renew-loader": async () => (await import("./renew-loader-command.ts")).runRenewLoaderCommand,
   reset: async () => (await import("./reset-command.ts")).runResetCommand,
   run: async () => runRole,
   status: async () => (await import("./status-command.ts")).runStatusCommand,

@@ -12,6 +12,8 @@ export interface EfiSignature {
 
 /** EFI_CERT_X509_GUID. */
 export const X509_SIGNATURE = "a5c059a1-94e4-4aa7-87b5-ab155c2bf072";
+/** EFI_CERT_SHA256_GUID: of a program, as its signature is over. */
+export const SHA256_SIGNATURE = "c1c41626-504c-4092-aca9-41f936934328";
 /** EFI_CERT_TYPE_PKCS7_GUID: of a signed variable. */
 const PKCS7_SIGNATURE = "4aafd29d-68df-49ee-8aa9-347d375665a7";
 

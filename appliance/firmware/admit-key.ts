@@ -6,10 +6,12 @@ import type { Clock } from "../../core/ports.ts";
 export const ATTEMPTS_MAX = 3;
 const DETAIL_MAX = 200;
 
-/** What the firmware keeps; names are those of UEFI 2.10, section 3.3. */
+/** What the firmware keeps; names are those of UEFI 2.10, section 3.3, and of systemd, "The Boot Loader Interface". */
+export type VariableName = "SecureBoot" | "SetupMode" | "db" | "dbx" | "LoaderImageIdentifier";
+
 export interface FirmwareVariables {
   /** Content without its attributes; undefined where there is no such variable. */
-  read(name: "SecureBoot" | "SetupMode" | "db"): Promise<Uint8Array | undefined>;
+  read(name: VariableName): Promise<Uint8Array | undefined>;
   /** Adds to db what is signed by a key in KEK. Rejects with a RefusedError when the firmware doesn't take it. */
   appendToDb(update: Uint8Array): Promise<void>;
 }
@@ -56,7 +58,10 @@ export async function admitKey(update: Uint8Array, ports: AdmissionPorts): Promi
   return result("added", "");
 }
 
-async function isOn(variables: FirmwareVariables, name: "SecureBoot" | "SetupMode"): Promise<boolean> {
+export async function isOn(
+  variables: Pick<FirmwareVariables, "read">,
+  name: "SecureBoot" | "SetupMode",
+): Promise<boolean> {
   return (await variables.read(name))?.[0] === 1;
 }
 

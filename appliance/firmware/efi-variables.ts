@@ -1,14 +1,16 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Exec } from "../../core/ports.ts";
-import { type FirmwareVariables, RefusedError } from "./admit-key.ts";
+import { type FirmwareVariables, RefusedError, type VariableName } from "./admit-key.ts";
 
-/** EFI_GLOBAL_VARIABLE and EFI_IMAGE_SECURITY_DATABASE_GUID (UEFI 2.10, sections 3.3 and 32.6). */
+/** EFI_GLOBAL_VARIABLE and EFI_IMAGE_SECURITY_DATABASE_GUID (UEFI 2.10, sections 3.3 and 32.6); systemd's boot loader's. */
 const GUIDS = {
   SecureBoot: "8be4df61-93ca-11d2-aa0d-00e098032b8c",
   SetupMode: "8be4df61-93ca-11d2-aa0d-00e098032b8c",
   db: "d719b2cb-3d3a-4596-a3bc-dad00e67656f",
-} as const;
+  dbx: "d719b2cb-3d3a-4596-a3bc-dad00e67656f",
+  LoaderImageIdentifier: "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
+} as const satisfies Readonly<Record<VariableName, string>>;
 
 /** efivarfs has the attributes before the content, little-endian. */
 const ATTRIBUTES_BYTES = 4;
@@ -25,7 +27,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 
 /** The firmware's variables by efivarfs, which is mounted at `folder`. */
 export function efiVariables(folder: string, exec: Exec, signal: AbortSignal): FirmwareVariables {
-  const pathOf = (name: keyof typeof GUIDS) => join(folder, `${name}-${GUIDS[name]}`);
+  const pathOf = (name: VariableName) => join(folder, `${name}-${GUIDS[name]}`);
   return {
     async read(name) {
       try {

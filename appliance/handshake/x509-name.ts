@@ -1,5 +1,11 @@
+import {
+  type DerCursor,
+  renderObjectIdentifier,
+  TAG_OBJECT_IDENTIFIER,
+  TAG_SEQUENCE,
+  TAG_SET,
+} from "../../core/der.ts";
 import { decodeLatin1 } from "../../core/latin1.ts";
-import { type DerCursor, renderObjectIdentifier, TAG_OBJECT_IDENTIFIER, TAG_SEQUENCE, TAG_SET } from "./der.ts";
 
 /** Descriptors of RFC 4519, section 2, of RFC 4524 and of PKCS #9 (RFC 2985). */
 const DESCRIPTORS: ReadonlyMap<string, string> = new Map([

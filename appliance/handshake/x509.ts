@@ -1,5 +1,5 @@
+import { DerCursor, TAG_CONTEXT_0, TAG_INTEGER, TAG_SEQUENCE } from "../../core/der.ts";
 import { decodeLatin1 } from "../../core/latin1.ts";
-import { DerCursor, TAG_CONTEXT_0, TAG_INTEGER, TAG_SEQUENCE } from "./der.ts";
 import { renderName } from "./x509-name.ts";
 
 /** What is read of a certificate; null: not there, or behind something that can't be read. */

@@ -27,6 +27,8 @@ export interface HealthRecord {
   readonly rootCheck: RootCheck | null;
   /** The next key of Secure Boot in this box's firmware; null: its image brings none, or Secure Boot is off. */
   readonly keyAdmission?: KeyAdmission | null;
+  /** The boot loader that a version brought last; null: none did, and the ESP has what the box was flashed with. */
+  readonly bootLoader?: BootLoaderReport | null;
   /** Versions that did not pass their trial on this box. */
   readonly failedVersions?: readonly FailedVersion[];
   /** What the box has too little of, for people. */
@@ -68,6 +70,21 @@ export interface KeyAdmission {
   /** `known`: the firmware had it; `refused`: it does not take it; `failed`: it can't be told. */
   readonly result: "known" | "added" | "off" | "refused" | "failed";
   /** For people; of `known` and `added` nothing. */
+  readonly detail: string;
+}
+
+export interface BootLoaderReport {
+  readonly atMs: number;
+  /** Of the image whose set brought it. */
+  readonly version: string;
+  /** What it calls itself: "systemd-boot 257.13-1~deb13u1"; empty when it can't be told. */
+  readonly info: string;
+  /**
+   * `everywhere`: all copies on the ESP are it. `tried`: the one that the firmware starts first is, and the next start tells. `passedOver`: the
+   * firmware did not start it, and the former one is back. `waiting`: no copy is it yet. `failed`: it can't be brought there.
+   */
+  readonly result: "everywhere" | "tried" | "passedOver" | "waiting" | "failed";
+  /** For people; of `everywhere`, `tried` and `passedOver` nothing. */
   readonly detail: string;
 }
 

@@ -100,6 +100,7 @@ const TRUSTED = new Set([
   "cepa-vault.service",
   "cepa-install.service",
   "cepa-trial.service",
+  "cepa-renew-loader.service",
   "cepa-update.service",
   "cepa-reset.service",
   "cepa-store-disk.service",

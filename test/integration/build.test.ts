@@ -37,6 +37,7 @@ test("every command explains itself", () => {
     "profile",
     "query",
     "read",
+    "renew-loader",
     "reset",
     "run",
     "status",

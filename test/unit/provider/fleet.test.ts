@@ -180,6 +180,7 @@ test("heartbeats: kept; of one that is too long or makes no sense, only when it 
       { ...HEALTH, vault: { state: "open" } },
       { ...HEALTH, vault: undefined },
       { ...HEALTH, keyAdmission: { atMs: 1, result: "added" } },
+      { ...HEALTH, bootLoader: { atMs: 1, version: "1.2", info: "systemd-boot 257", result: "tried" } },
       { ...HEALTH, shortfalls: [1] },
       { ...HEALTH, usb: [{ ...KEYBOARD, drivers: "usbhid" }] },
       { ...HEALTH, usb: [{ ...KEYBOARD, refusals: null }] },

@@ -1,5 +1,6 @@
-/** Tags of X.690, section 8, that certificates are made of. */
+/** Tags of X.690, section 8, that certificates and signatures are made of. */
 export const TAG_INTEGER = 0x02;
+export const TAG_OCTET_STRING = 0x04;
 export const TAG_OBJECT_IDENTIFIER = 0x06;
 export const TAG_SEQUENCE = 0x30;
 export const TAG_SET = 0x31;
@@ -66,6 +67,16 @@ export class DerCursor {
   /** Walks what is within the value that was found. */
   inside(): DerCursor {
     return new DerCursor(this.bytes, this.from, this.to);
+  }
+
+  /** Takes the next value and walks what is within it; undefined when it has another tag. */
+  enter(tag: number): DerCursor | undefined {
+    return this.take(tag) ? this.inside() : undefined;
+  }
+
+  /** Itself, behind the next value; undefined when that has another tag. */
+  after(tag: number): DerCursor | undefined {
+    return this.take(tag) ? this : undefined;
   }
 }
 
