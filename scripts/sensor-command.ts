@@ -1,4 +1,4 @@
-import type { HealthRecord, KeyAdmission, UsbDeviceReport } from "../core/contract/health.ts";
+import type { BootLoaderReport, HealthRecord, KeyAdmission, UsbDeviceReport } from "../core/contract/health.ts";
 import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
@@ -241,6 +241,7 @@ function renderView(view: SensorView, running: boolean): string {
       ["update", updateWords(health.update ?? null, nowMs)],
       ...(health.failedVersions ?? []).map(({ version, why }): [string, string] => [`failed ${version}`, why]),
       ...keyWords(health.keyAdmission ?? null),
+      ["boot loader", loaderWords(health.bootLoader ?? null)],
       ...(health.shortfalls ?? []).map((what): [string, string] => ["TOO LITTLE", what]),
       ...(health.usb ?? []).map((device): [string, string] => [`USB ${device.port}`, usbWords(device, nowMs)]),
       ["up", ago(nowMs - health.uptimeMs, nowMs).replace(" ago", "")],
@@ -277,6 +278,24 @@ function keyWords(admission: KeyAdmission | null): readonly [string, string][] {
   const { result, detail } = admission;
   if (result === "known" || result === "added") return [["next db", "is in the firmware"]];
   return [["next db", `${result === "off" ? "not in the firmware" : "NOT IN THE FIRMWARE"}: ${detail}`]];
+}
+
+function loaderWords(report: BootLoaderReport | null): string {
+  if (report === null) return "the one that the box was flashed with";
+  const { version, info, result, detail } = report;
+  const which = `${info === "" ? "that" : info} of ${version}`;
+  switch (result) {
+    case "everywhere":
+      return `${which}, in all copies`;
+    case "tried":
+      return `${which}, in the copy that starts first; the others follow when the box has started by it`;
+    case "passedOver":
+      return `the former one; the firmware does NOT START ${which}`;
+    case "waiting":
+      return `the former one; ${which} waits: ${detail}`;
+    default:
+      return `${which} can't be written: ${detail}`;
+  }
 }
 
 function usbWords({ id, drivers, why, atMs, refusals }: UsbDeviceReport, nowMs: number): string {

@@ -16,7 +16,7 @@ const UNITS = "/sys/fs/cgroup/system.slice";
 /** What others said; null where nobody did. */
 export type ReportedHealth = Pick<
   HealthRecord,
-  "capture" | "vault" | "phoneHome" | "update" | "rootCheck" | "keyAdmission"
+  "capture" | "vault" | "phoneHome" | "update" | "rootCheck" | "keyAdmission" | "bootLoader"
 >;
 
 /** Measures the box by what /proc and /sys say. What can't be read is 0, "unknown" or null: health never fails. */

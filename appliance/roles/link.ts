@@ -11,6 +11,7 @@ import { verifyCommand } from "../../core/node/signed-message.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
 import { loadKeyAdmission } from "../firmware/admission-files.ts";
+import { loadLoaderReport } from "../firmware/loader-files.ts";
 import { readHardware } from "../health/hardware.ts";
 import { shortfallsOf } from "../health/least-hardware.ts";
 import { loadRootCheck } from "../health/root-check.ts";
@@ -60,7 +61,7 @@ export async function runLinkRole(
         nodeClock,
         bootId,
         [stateFolder, nsmFolder],
-        await gatherReported(runFolder, healthSignal),
+        await gatherReported(folders, healthSignal),
         await measureTemperatureC(),
       )),
       failedVersions: await loadFailedVersions(stateFolder),
@@ -105,14 +106,15 @@ async function findUplink(runFolder: string): Promise<string | undefined> {
   return typeof uplink === "string" && /^[^/\s]{1,15}$/.test(uplink) ? uplink : undefined;
 }
 
-async function gatherReported(runFolder: string, signal: AbortSignal): Promise<ReportedHealth> {
-  const [capture, vault, phoneHome, update, rootCheck, keyAdmission] = await Promise.all([
+async function gatherReported({ stateFolder, runFolder }: RoleFolders, signal: AbortSignal): Promise<ReportedHealth> {
+  const [capture, vault, phoneHome, update, rootCheck, keyAdmission, bootLoader] = await Promise.all([
     askStatus(runFolder, "capture", signal),
     askStatus(runFolder, "vault", signal),
     askStatus(runFolder, "phone-home", signal),
     askStatus(runFolder, "update", signal),
     loadRootCheck(runFolder),
     loadKeyAdmission(runFolder),
+    loadLoaderReport(stateFolder),
   ]);
-  return { capture, vault, phoneHome, update, rootCheck, keyAdmission };
+  return { capture, vault, phoneHome, update, rootCheck, keyAdmission, bootLoader };
 }

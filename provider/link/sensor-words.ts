@@ -49,6 +49,7 @@ const UPDATE: Shape = {
 const REFUSAL: Shape = { atMs: "number", version: "text", reason: "text", message: "text" };
 const ROOT_CHECK: Shape = { atMs: "number", result: "text", detail: "text" };
 const KEY_ADMISSION: Shape = { atMs: "number", result: "text", detail: "text" };
+const BOOT_LOADER: Shape = { atMs: "number", version: "text", info: "text", result: "text", detail: "text" };
 const FAILED: Shape = { version: "text", why: "text" };
 const USB: Shape = { atMs: "number", port: "text", id: "text", why: "text", refusals: "number" };
 const FIX: Shape = { atMs: "number", latitudeDeg: "number", longitudeDeg: "number" };
@@ -58,7 +59,8 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   if (!hasShape(json, HEALTH)) return undefined;
   // a sensor of an earlier version says less
   const { disks, interfaces, units, capture, vault, phoneHome } = json;
-  const { update = null, rootCheck = null, keyAdmission = null, failedVersions = [], shortfalls = [], usb = [] } = json;
+  const { update = null, rootCheck = null, keyAdmission = null, bootLoader = null } = json;
+  const { failedVersions = [], shortfalls = [], usb = [] } = json;
   const isListOf = (list: unknown, shape: Shape) =>
     Array.isArray(list) && list.length <= LIST_MAX && list.every((item) => hasShape(item, shape));
   if (!isListOf(disks, DISK) || !isListOf(interfaces, INTERFACE) || !isListOf(units, UNIT)) return undefined;
@@ -80,6 +82,7 @@ export function readHealthRecord(json: unknown): HealthRecord | undefined {
   }
   if (rootCheck !== null && !hasShape(rootCheck, ROOT_CHECK)) return undefined;
   if (keyAdmission !== null && !hasShape(keyAdmission, KEY_ADMISSION)) return undefined;
+  if (bootLoader !== null && !hasShape(bootLoader, BOOT_LOADER)) return undefined;
   return { ...json, rootCheck } as unknown as HealthRecord;
 }
 
