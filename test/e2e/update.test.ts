@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { LOADER_PLACES } from "../../appliance/firmware/loader-plan.ts";
+import { loaderFileOf } from "../../core/contract/update-set.ts";
+import { nodeExec } from "../../core/node/exec.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
@@ -81,6 +84,21 @@ const step = inSteps(BOOT_TIMEOUT_MS + 2 * UPDATE_TIMEOUT_MS);
 
 const waitForView = (what: string, timeoutMs: number, matches: (view: SensorView) => boolean) =>
   waitForRigView({ rig, sensor: () => sensor, pollMs: POLL_MS }, what, timeoutMs, matches, signal);
+
+/** Octets of the copies of the boot loader on a disk's ESP, in the order in which they are written. */
+async function loaders(disk: string): Promise<readonly Buffer[]> {
+  const { offsetBytes } = await findPartition(disk, /^esp$/);
+  const copies: Buffer[] = [];
+  for (const [number, place] of LOADER_PLACES.entries()) {
+    const copy = join(folder, `loader-${number}`);
+    const args = ["-o", "-i", `${disk}@@${offsetBytes}`, `::/${place}`, copy];
+    await nodeExec("mcopy", args, AbortSignal.timeout(TOOL_TIMEOUT_MS));
+    copies.push(await readFile(copy));
+  }
+  return copies;
+}
+
+const loaderOf = (version: string) => readFile(join(setOf(version), loaderFileOf(version)));
 
 /** What the console says at each start: the versions that ran, in order. */
 async function startedVersions(): Promise<readonly string[]> {
@@ -172,6 +190,17 @@ step("base is back and the new version is not condemned: from a stick it is inst
   installation.to = recording.log.entries.length;
 });
 
+step("the boot loader of a version that stays is tried where the firmware starts first, and nowhere else", async () => {
+  const { health } = await waitForView("it is there", UPDATE_TIMEOUT_MS, (view) => view.health?.bootLoader != null);
+  const { result, version, detail } = health?.bootLoader ?? {};
+  assert.deepEqual({ result, version, detail }, { result: "tried", version: GOOD_VERSION, detail: "" });
+  const [first, ...others] = await loaders(rig.disk);
+  assert.deepEqual(first, await loaderOf(GOOD_VERSION));
+  const flashed = await loaders(recording.before);
+  assert.notDeepEqual(first, flashed[0]);
+  assert.deepEqual(others, flashed.slice(1));
+});
+
 step("a version that starts but can't capture gives way by itself", async () => {
   await made;
   blindStick = await makeVersionStick(BLIND_VERSION);
@@ -181,6 +210,26 @@ step("a version that starts but can't capture gives way by itself", async () => 
   const view = await waitForView(`${GOOD_VERSION} is back, and captures`, UPDATE_TIMEOUT_MS, runs(GOOD_VERSION));
   assert.deepEqual(view.health?.failedVersions, [{ version: BLIND_VERSION, why: "capture does not answer" }]);
 });
+
+step(
+  "the box has started by the new boot loader: all copies are it; that of the version that gave way is nowhere",
+  async () => {
+    const isEverywhere = ({ health }: SensorView) => health?.bootLoader?.result === "everywhere";
+    const { health } = await waitForView("it is everywhere", UPDATE_TIMEOUT_MS, isEverywhere);
+    assert.equal(health?.bootLoader?.version, GOOD_VERSION);
+    assert.equal(
+      health?.bootLoader?.info,
+      `systemd-boot ${GOOD_VERSION}`.padEnd(health?.bootLoader?.info.length ?? 0, "-"),
+    );
+    const good = await loaderOf(GOOD_VERSION);
+    assert.notDeepEqual(good, await loaderOf(BLIND_VERSION));
+    for (const copy of await loaders(rig.disk)) assert.deepEqual(copy, good);
+    assert.match(
+      await rig.provider.cepa(["sensor", "show", NAME], signal),
+      /^boot loader +systemd-boot 900\.1-+ of 900\.1, in all copies$/m,
+    );
+  },
+);
 
 step("and is refused from then on", async () => {
   await sensor.vm.plugStick(blindStick);

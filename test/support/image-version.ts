@@ -22,7 +22,7 @@ async function inTools(work: string, program: string, ...args: readonly string[]
 
 /**
  * Makes and signs the set of a version that is the built image (profile qemu, `builtVersion`) but for its name and what `alter` does to its
- * tree. `work` is made. Resolves to the set's folder.
+ * tree, with a boot loader that says the version. `work` is made. Resolves to the set's folder.
  */
 export async function makeImageVersion(
   work: string,
@@ -56,7 +56,19 @@ export async function makeImageVersion(
   );
   const keyFiles = ["--key=/keys/db.key", "--cert=/keys/db.crt"];
   await inTools(work, "sbsign", ...keyFiles, "--output=/work/cepa.efi", "/work/cepa.efi");
+  await writeFile(join(work, "loader.efi"), await renameLoader(version));
+  await inTools(work, "sbsign", ...keyFiles, "--output=/work/loader.efi", "/work/loader.efi");
   return sealSet(work, version, roothash);
+}
+
+/** The unsigned boot loader of the built image, but for the end of what it calls itself. */
+async function renameLoader(version: string): Promise<Uint8Array> {
+  const loader = (await readFile(join(BUILT, "systemd-bootx64.efi"))).toString("latin1");
+  const renamed = loader.replaceAll(/(?<=#### LoaderInfo: systemd-boot )[^ ]+/g, (all) =>
+    version.padEnd(all.length, "-").slice(0, all.length),
+  );
+  if (renamed === loader) throw new Error("the boot loader does not say what it is");
+  return Buffer.from(renamed, "latin1");
 }
 
 function qemuProfile() {
@@ -66,13 +78,13 @@ function qemuProfile() {
 }
 
 async function sealSet(work: string, version: string, roothash: string): Promise<string> {
-  const sources = ["cepa.efi", "root.erofs", "root.verity"].map((name) => join(work, name));
-  const [efiBytes = 0, rootBytes = 0, verityBytes = 0] = await Promise.all(
+  const sources = ["cepa.efi", "root.erofs", "root.verity", "loader.efi"].map((name) => join(work, name));
+  const [efiBytes = 0, rootBytes = 0, verityBytes = 0, loaderBytes = 0] = await Promise.all(
     sources.map(async (path) => (await stat(path)).size),
   );
   const description: UpdateDescription = {
     ...{ version, profile: "qemu", minimumVersion: "0~a", epochS: 1_790_000_000, roothash },
-    sizes: { efiBytes, rootBytes, verityBytes },
+    sizes: { efiBytes, rootBytes, verityBytes, loaderBytes },
   };
   const set = join(work, `cepa-qemu-${version}.update`);
   await mkdir(set);
