@@ -48,6 +48,7 @@ const TABLE_PAGE = process.env.CEPA_POWER_CUTS_PAGE;
 /** Four times what is typical under emulation. */
 const BOOT_TIMEOUT_MS = 300_000;
 const UPDATE_TIMEOUT_MS = 900_000;
+const TOOL_TIMEOUT_MS = 300_000;
 const POLL_MS = 4000; // each look is a start of `cepa`
 const STICK_MIB = 300;
 const SETTINGS = {
