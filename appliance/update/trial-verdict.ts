@@ -35,6 +35,8 @@ export type TrialState =
 
 /** In these the box waits for base, which may be down, or says no: no fault of a version. */
 const WAITING_FOR_BASE: readonly VaultState[] = ["waitingForVpn", "askingForKey", "fetchFailed", "refused"];
+/** And in this base has said why. */
+const REFUSED: VaultState = "refused";
 
 export function nextTrialState(
   state: TrialState,
@@ -46,12 +48,18 @@ export function nextTrialState(
   if (observation.isRootCorrupted) return { name: "bad", why: "a block of the root file system is damaged" };
   const faults = findFaults(observation, before);
   const doubt = findDoubt(observation, before);
-  const isWell = faults.length === 0 && doubt === undefined;
+  const isWell = faults.length === 0 && doubt === undefined && !isKeyStillDue(observation, before);
   const healthySinceMs = isWell ? (state.healthySinceMs ?? observation.atMs) : undefined;
   if (healthySinceMs !== undefined && observation.atMs - healthySinceMs >= limits.healthyMs) return { name: "good" };
   // what is well at the limit may go on until it has been well for long enough
   if (observation.atMs - state.startedAtMs < limits.limitMs || isWell) return { ...state, healthySinceMs };
-  return faults.length > 0 ? { name: "bad", why: faults.join("; ") } : { name: "doubtful", why: doubt ?? "" };
+  if (faults.length > 0) return { name: "bad", why: faults.join("; ") };
+  return doubt === undefined ? { name: "good" } : { name: "doubtful", why: doubt };
+}
+
+/** Whether it captures shows only once base gives the key, or says why not; a base that does neither until the limit condemns nothing. */
+function isKeyStillDue({ vault }: TrialObservation, before: SlotRecord): boolean {
+  return before.storeOpen && vault !== null && vault.state !== REFUSED && WAITING_FOR_BASE.includes(vault.state);
 }
 
 /** What the version alone answers for. */

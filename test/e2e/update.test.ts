@@ -54,7 +54,7 @@ const STICK_MIB = 300;
 const SETTINGS = {
   link: { heartbeatMs: 2000 },
   update: { askMs: 5000, rateBytesPerSecond: 256 * 1024 * 1024 },
-  trial: { healthyMs: 10_000, limitMs: 120_000 },
+  trial: { healthyMs: 10_000, limitMs: 240_000 },
 };
 /** Of a version that captures, until it is found good. */
 const TRIAL_MS = 3 * SETTINGS.trial.healthyMs;

@@ -161,6 +161,19 @@ test("what became well just before the limit is not cut short", () => {
   assert.deepEqual(nextTrialState(state, { ...WELL, atMs: 2_099_000 }, ALL_BEFORE, LIMITS), GOOD);
 });
 
+test("a key that is long in coming makes no version good before its capture has run; none at all makes it good at the limit", () => {
+  const at = (state: TrialState, atMs: number, seen: Partial<TrialObservation> = {}) =>
+    nextTrialState(state, { ...WELL, ...seen, atMs }, ALL_BEFORE, LIMITS);
+  const waits = { ...vault("askingForKey"), capture: null };
+  let state = at(at(START, 0, waits), 1_500_000, waits);
+  assert.deepEqual(state, { name: "watching", startedAtMs: 0, healthySinceMs: undefined });
+  assert.deepEqual(at(state, 1_800_000, waits), GOOD);
+  assert.deepEqual(at(state, 1_800_000, { capture: null }), bad("capture does not answer"));
+  state = at(state, 1_600_000);
+  assert.equal(at(state, 1_899_999).name, "watching");
+  assert.deepEqual(at(state, 1_900_000), GOOD);
+});
+
 const DAY_MS = 86_400_000;
 test("what a slot did counts for a day", () => {
   assert.deepEqual(recordSlot(WELL, 1000 + DAY_MS - 1), ALL_BEFORE);
