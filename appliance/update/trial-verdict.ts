@@ -33,10 +33,10 @@ export type TrialState =
   /** All is well but the tunnel, and that may be base's doing: the version before is asked. */
   | { readonly name: "doubtful"; readonly why: string };
 
-/** In these the box waits for base, which may be down, or says no: no fault of a version. */
-const WAITING_FOR_BASE: readonly VaultState[] = ["waitingForVpn", "askingForKey", "fetchFailed", "refused"];
-/** And in this base has said why. */
-const REFUSED: VaultState = "refused";
+/** In these the box waits for base, which may be down. */
+const KEY_STILL_DUE: readonly VaultState[] = ["waitingForVpn", "askingForKey", "fetchFailed"];
+/** And in one more base says no: no fault of a version either. */
+const UP_TO_BASE: readonly VaultState[] = [...KEY_STILL_DUE, "refused"];
 
 export function nextTrialState(
   state: TrialState,
@@ -59,7 +59,7 @@ export function nextTrialState(
 
 /** Whether it captures shows only once base gives the key, or says why not; a base that does neither until the limit condemns nothing. */
 function isKeyStillDue({ vault }: TrialObservation, before: SlotRecord): boolean {
-  return before.storeOpen && vault !== null && vault.state !== REFUSED && WAITING_FOR_BASE.includes(vault.state);
+  return before.storeOpen && vault !== null && KEY_STILL_DUE.includes(vault.state);
 }
 
 /** What the version alone answers for. */
@@ -68,7 +68,7 @@ function findFaults({ capture, vault, link }: TrialObservation, before: SlotReco
   if (link === null) faults.push("link does not answer");
   if (vault === null) faults.push("vault does not answer");
   else if (vault.state === "starting" || vault.state === "formatting") faults.push(`vault is ${vault.state}`);
-  else if (vault.state !== "open" && before.storeOpen && !WAITING_FOR_BASE.includes(vault.state))
+  else if (vault.state !== "open" && before.storeOpen && !UP_TO_BASE.includes(vault.state))
     faults.push(`the store does not open: ${vault.state}, ${vault.detail}`);
   if (vault?.state === "open") {
     if (capture === null) faults.push("capture does not answer");
