@@ -1,6 +1,7 @@
 import { access, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LOADER_LIMIT_BYTES } from "../../core/contract/update-set.ts";
+import { flush } from "../../core/node/atomic-file.ts";
 import type { EspFiles } from "./renew-loader.ts";
 
 /**
@@ -49,13 +50,4 @@ export function espFiles(folder: string): EspFiles {
         () => false,
       ),
   };
-}
-
-async function flush(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

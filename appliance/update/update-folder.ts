@@ -1,7 +1,7 @@
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, statfs } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
-import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { flush, writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { compareVersions, isVersion } from "../../core/version.ts";
 import { type BoxFacts, greaterMinimum, parseFailedVersions, parseMinimum } from "./judge-set.ts";
 
@@ -68,10 +68,10 @@ export function updateFolder(folder: string): UpdateFolder {
     },
     async promote(from, version) {
       await mkdir(join(folder, "ready"), { recursive: true, mode: 0o755 });
-      await flushFolder(from);
+      await flush(from);
       await remove(ready(version));
       await rename(from, ready(version));
-      await flushFolder(join(folder, "ready"));
+      await flush(join(folder, "ready"));
       for (const name of await namesIn("ready")) if (name !== version) await remove(ready(name));
     },
     async readFacts(version, profile) {
@@ -100,13 +100,4 @@ export function updateFolder(folder: string): UpdateFolder {
     },
   };
   return self;
-}
-
-async function flushFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -16,20 +16,21 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
     await file.close();
   }
   await rename(temporary, path);
-  await flushFolder(dirname(path));
+  await flush(dirname(path));
 }
 
 /** Removes a file, if it is there, so that a power cut does not bring it back. */
 export async function removeForGood(path: string): Promise<void> {
   await rm(path, { force: true });
-  await flushFolder(dirname(path));
+  await flush(dirname(path));
 }
 
-async function flushFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
+/** Resolves when what a file holds, or a folder's names, is on the disk. */
+export async function flush(path: string): Promise<void> {
+  const file = await open(path, "r");
   try {
-    await folder.sync();
+    await file.sync();
   } finally {
-    await folder.close();
+    await file.close();
   }
 }
