@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { isMainThread } from "node:worker_threads";
 import { ROLE_NAMES, type RoleName } from "../core/contract/role.ts";
+import { keepWatchdogQuiet } from "../core/node/service-watchdog.ts";
 import packageJson from "../package.json" with { type: "json" };
 import type { RoleFolders } from "./roles/role-folders.ts";
 import { awaitWorkerData, readWorkerName, type WorkerName } from "./worker.ts";
@@ -103,6 +104,7 @@ async function runRole(args: readonly string[], signal: AbortSignal): Promise<nu
   const load = ROLES[name as RoleName];
   if (load === undefined || more.length > 0) throw new UsageError(`run: which role? One of ${ROLE_NAMES.join(", ")}`);
   const role = await load();
+  keepWatchdogQuiet();
   const folders: RoleFolders = {
     stateFolder: values.state ?? APPLIANCE_FOLDERS.stateFolder,
     runFolder: values.run ?? APPLIANCE_FOLDERS.runFolder,

@@ -4,16 +4,23 @@ import { parseArgs } from "node:util";
 import { ConfigError } from "../core/checked-json.ts";
 import type { NetworkConfig } from "../core/contract/network.ts";
 import { writeFileAtomically } from "../core/node/atomic-file.ts";
+import { nodeExec } from "../core/node/exec.ts";
 import { loadNetworkConfig } from "./config.ts";
-import { disableIpv6, readNetworkPorts, writeNetworkdFiles } from "./network/interfaces.ts";
+import { loadIdentity } from "./identity-files.ts";
+import { disableIpv6, listDeviceInterfaces, readNetworkPorts, writeNetworkdFiles } from "./network/interfaces.ts";
+import { renderPacketRules } from "./network/packet-rules.ts";
 import { planNetwork, planPortRoles } from "./network/plan.ts";
 
-const NETWORK_USAGE = `cepa-sensor network [--dry-run] [--state FOLDER] [--run FOLDER] [--networkd FOLDER]
+const SETTLE_MAX_S = 120;
 
-Says which port of the box is the uplink and which are SPAN ports, by network.json of the state partition, and writes what
-systemd-networkd needs for that, and ports.json for the roles. Run once at boot, as root, before systemd-networkd.
+const NETWORK_USAGE = `cepa-sensor network [--dry-run] [--settle] [--state FOLDER] [--run FOLDER] [--networkd FOLDER]
 
-  --dry-run          print the files, write nothing
+Says which port of the box is the uplink and which are SPAN ports, by network.json of the state partition; has the kernel drop
+what would leave a SPAN port, and let base in on the tunnel; writes what systemd-networkd needs, and ports.json for the roles.
+Run once at boot, as root, before systemd-networkd.
+
+  --dry-run          print the files and the rules for nft, change nothing
+  --settle           wait first until udev has named every port
   --state FOLDER     (/state)
   --run FOLDER       (/run/cepa)
   --networkd FOLDER  (/run/systemd/network)
@@ -22,13 +29,14 @@ systemd-networkd needs for that, and ports.json for the roles. Run once at boot,
 /**
  * `cepa-sensor network`; resolves to the exit status. A configuration that can't be read counts as none, and a port that is
  * missing takes nothing from the others: said on standard error, and still 0, as the box has to come up for anybody to
- * see it.
+ * see it. The same goes for rules that the kernel refuses, with status 1.
  */
 export async function runNetworkCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
       "dry-run": { type: "boolean", default: false },
+      settle: { type: "boolean", default: false },
       state: { type: "string", default: "/state" },
       run: { type: "string", default: "/run/cepa" },
       networkd: { type: "string", default: "/run/systemd/network" },
@@ -39,23 +47,36 @@ export async function runNetworkCommand(args: readonly string[], signal: AbortSi
     process.stdout.write(NETWORK_USAGE);
     return 0;
   }
+  if (values.settle)
+    await nodeExec("udevadm", ["settle", `--timeout=${SETTLE_MAX_S}`], signal).catch(({ message }: Error) => {
+      signal.throwIfAborted();
+      complain(message);
+    });
   const config = await loadOrDefault(values.state);
   const roles = planPortRoles(await readNetworkPorts(), config);
   for (const problem of roles.problems) complain(problem);
   const plan = planNetwork(roles, config);
+  const identity = await loadIdentity(values.state).catch(() => undefined); // a box that was not flashed has none
+  const rules = renderPacketRules(await listDeviceInterfaces(), plan.ports.span, identity?.baseAddress);
   const portsText = `${JSON.stringify(plan.ports)}\n`;
   signal.throwIfAborted();
   if (values["dry-run"]) {
     for (const [name, text] of Object.entries(plan.files)) process.stdout.write(`# ${name}\n${text}\n`);
-    process.stdout.write(`# ports.json\n${portsText}`);
+    process.stdout.write(`# ports.json\n${portsText}\n# nft\n${rules}`);
     return 0;
   }
   for (const name of plan.ports.span) await disableIpv6(name);
+  let status = 0;
+  await nodeExec("nft", ["-f", "-"], signal, { stdin: rules }).catch(({ message }: Error) => {
+    signal.throwIfAborted();
+    complain(message);
+    status = 1;
+  });
   await writeNetworkdFiles(plan.files, values.networkd);
   await mkdir(values.run, { recursive: true });
   await writeFileAtomically(join(values.run, "ports.json"), portsText, 0o644);
   process.stderr.write(`cepa-sensor network: ${portsText}`);
-  return 0;
+  return status;
 }
 
 async function loadOrDefault(stateFolder: string): Promise<NetworkConfig> {

@@ -5,6 +5,7 @@ import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { nodeClock } from "../core/node/clock.ts";
 import { handedFiles } from "../core/node/handed-files.ts";
+import { keepWatchdogQuiet, WATCHDOG_FILE } from "../core/node/service-watchdog.ts";
 import { type Display, redraw, scroll } from "./health/display.ts";
 import { readHardware } from "./health/hardware.ts";
 import { shortfallsOf } from "./health/least-hardware.ts";
@@ -57,8 +58,10 @@ export async function runStatusCommand(args: readonly string[], signal: AbortSig
 }
 
 async function watch(look: () => Promise<StatusView>, signal: AbortSignal): Promise<void> {
-  const handed = handedFiles(process.env, process.pid);
-  const files = handed.length > 0 ? handed : [STANDARD_OUTPUT];
+  keepWatchdogQuiet();
+  const handed = [...handedFiles(process.env, process.pid)];
+  const terminals = handed.filter(([name]) => name !== WATCHDOG_FILE).map(([, file]) => file);
+  const files = terminals.length > 0 ? terminals : [STANDARD_OUTPUT];
   const shows = await Promise.all(
     files.map(async (file) => ({ display: (await canRedraw(file)) ? redraw() : scroll(), print: printer(file) })),
   );

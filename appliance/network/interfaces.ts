@@ -21,6 +21,11 @@ export async function readNetworkPorts(sysFolder = "/sys/class/net"): Promise<Ne
   return ports;
 }
 
+/** Names of all interfaces that a device of the box makes, wired or not. */
+export async function listDeviceInterfaces(sysFolder = "/sys/class/net"): Promise<readonly string[]> {
+  return (await readdir(sysFolder)).filter((name) => existsSync(join(sysFolder, name, "device"))).sort();
+}
+
 /** Replaces our files of systemd-networkd, which reads them when it starts. */
 export async function writeNetworkdFiles(files: Readonly<Record<string, string>>, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o755 });

@@ -14,6 +14,7 @@ import type { EngineConfig } from "../session/engine.ts";
 import type { EngineSink } from "../session/engine-sink.ts";
 import { shareConfig } from "../session/share-config.ts";
 import { SessionStore } from "../session/store.ts";
+import { failWhenSilent } from "../silent-thread.ts";
 import { connectToStarter, runUntilStopped, startWorker } from "../worker.ts";
 import {
   type Acknowledgement,
@@ -76,7 +77,10 @@ export async function runAnalyserThread(data: unknown): Promise<void> {
       }),
     );
     await runTogether(line.signal, [
-      ...workers.map((worker) => (signal: AbortSignal) => runUntilStopped(worker, signal)),
+      ...workers.flatMap((worker) => [
+        (signal: AbortSignal) => runUntilStopped(worker, signal),
+        (signal: AbortSignal) => failWhenSilent(worker, "capture-analysis", nodeClock, signal),
+      ]),
       async (signal) => {
         const finish = await runAnalysis(own, forwarding(line, workers, signal), store, log, (report) => {
           reports[0] = report;

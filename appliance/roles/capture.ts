@@ -16,6 +16,7 @@ import { loadConfig } from "../config.ts";
 import { loadIdentity, loadSocketGroupId } from "../identity-files.ts";
 import { tryLoadProfiles } from "../profile-files.ts";
 import { runQuery, SESSIONS_FOLDER } from "../session/query.ts";
+import { failWhenSilent } from "../silent-thread.ts";
 import { prepareWorker, runUntilStopped } from "../worker.ts";
 import type { AnalyserStart } from "./capture-analyser.ts";
 import { type AnalyserReport, type CaptureProgress, renderCaptureStatus } from "./capture-progress.ts";
@@ -134,7 +135,9 @@ async function runCapture(
   log("info", "capturing", { ports: board.ports, budgetBytes });
   await runTogether(signal, [
     (jobSignal) => runUntilStopped(writer, jobSignal),
+    (jobSignal) => failWhenSilent(writer, "capture-writer", nodeClock, jobSignal),
     (jobSignal) => runUntilStopped(analyser, jobSignal),
+    (jobSignal) => failWhenSilent(analyser, "capture-analyser", nodeClock, jobSignal),
     ...withoutRing.flatMap((port) => [
       (jobSignal: AbortSignal) =>
         runLibpcapPort(
