@@ -10,7 +10,7 @@ for folder in usr/bin usr/sbin usr/lib usr/lib64 dev proc sys run sysroot; do mk
 for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$tree/$folder"; done
 install -m 755 "$init" "$tree/init"
 
-for program in sh cat sleep mkdir mount umount chroot switch_root findfs modprobe veritysetup; do
+for program in sh cat sleep mkdir mount umount nice chroot switch_root findfs modprobe veritysetup; do
   found=$(command -v "$program")
   install -m 755 "$(readlink -f "$found")" "$tree/usr/bin/$program"
   ldd "$found" | sed -n "s/^[^/]*\(\/[^ ]*\) (0x.*/\1/p" | while read -r library; do
