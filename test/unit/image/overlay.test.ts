@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { STATE_FILES } from "../../../core/contract/identity.ts";
+import { ROLE_NAMES } from "../../../core/contract/role.ts";
+import { WATCHDOG_FILE } from "../../../core/node/service-watchdog.ts";
 
 const OVERLAY = join(import.meta.dirname, "../../../overlay/usr/lib");
 const read = (path: string) => readFileSync(join(OVERLAY, path), "utf8");
@@ -76,4 +78,18 @@ test("journal: in memory, but on the state partition until base is reached, in o
   assert.match(read("systemd/system/cepa-drop-journal.service"), /^ConditionPathExists=\/state\/link\/reached-base$/m);
   assert.match(read("tmpfiles.d/cepa.conf"), /^L \/var\/log\/journal\/%m - - - - \/state\/journal$/m);
   assert.equal(read("cepa/drop-journal.conf"), "R /state/journal\n");
+});
+
+test("units: systemd watches every role and the screen, which can tell it that they live", () => {
+  const watched = readdirSync(join(OVERLAY, "systemd/system"))
+    .filter((name) => name.endsWith(".service"))
+    .flatMap((name) => {
+      const text = read(`systemd/system/${name}`);
+      const runs = /^ExecStart=\/usr\/bin\/cepa-sensor (?:run (\S+)|(status) --watch)$/m.exec(text);
+      if (runs === null) return [];
+      assert.match(text, /^WatchdogSec=120s$/m, name);
+      assert.match(text, new RegExp(`^OpenFile=/run/systemd/notify:${WATCHDOG_FILE}$`, "m"), name);
+      return [runs[1] ?? runs[2]];
+    });
+  assert.deepEqual(watched.sort(), [...ROLE_NAMES, "status"].sort());
 });
