@@ -42,7 +42,7 @@ const BLIND_VERSION = "900.2";
 /** `make long-power-cuts` asks for 20, and for the table. */
 const POWER_CUTS = Number(process.env.CEPA_POWER_CUTS ?? 3);
 /** Boxes at a time, after the cuts. */
-const LANES = Number(process.env.CEPA_POWER_CUTS_LANES ?? 1);
+const LANES = Number(process.env.CEPA_POWER_CUTS_LANES ?? 2);
 const TABLE_PAGE = process.env.CEPA_POWER_CUTS_PAGE;
 
 /** Four times what is typical under emulation. */
@@ -54,7 +54,7 @@ const STICK_MIB = 300;
 const SETTINGS = {
   link: { heartbeatMs: 2000 },
   update: { askMs: 5000, rateBytesPerSecond: 256 * 1024 * 1024 },
-  trial: { healthyMs: 10_000, limitMs: 240_000 },
+  trial: { healthyMs: 10_000, limitMs: 150_000 },
 };
 /** Of a version that captures, until it is found good. */
 const TRIAL_MS = 3 * SETTINGS.trial.healthyMs;

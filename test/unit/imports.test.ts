@@ -93,6 +93,7 @@ const READS_ENVIRONMENT: Readonly<Record<string, string>> = {
   "appliance/status-command.ts": "LISTEN_PID and LISTEN_FDS, by which systemd hands terminals over",
   "core/node/exec.ts": "hands it to children",
   "core/node/log.ts": "JOURNAL_STREAM, of systemd",
+  "core/node/service-watchdog.ts": "WATCHDOG_USEC and LISTEN_FDS, of systemd",
 };
 
 interface Module {
