@@ -43,6 +43,7 @@ const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold 
   --update-channel NAME    set: versions that are published to this channel
   --update-pin VERSION     set: this version alone, whatever the channel and the percentage; the one that runs keeps it where it
                            is; "none" ends a pin
+  --not-wiped              release: the sensor says that it was wiped, nobody ordered it, and it is not so
   --yes                    reset, wipe: don't ask
   --dry-run                reset, wipe: say what would be ordered
 ${STATE_HELP}
@@ -64,6 +65,7 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
   const options = {
     "update-channel": { type: "string" },
     "update-pin": { type: "string" },
+    "not-wiped": { type: "boolean" },
     yes: { type: "boolean" },
     "dry-run": { type: "boolean" },
     "passphrase-file": { type: "string" },
@@ -78,6 +80,8 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
     const order = ORDERS[action];
     if (order === undefined && (values.yes ?? values["dry-run"] ?? values["passphrase-file"]) !== undefined)
       throw new UsageError(`cepa sensor ${action}: --yes, --dry-run and --passphrase-file are of reset and wipe`);
+    if (values["not-wiped"] !== undefined && action !== "release")
+      throw new UsageError(`cepa sensor ${action}: --not-wiped is of release`);
     const choice = readChoice(action, values["update-channel"], values["update-pin"]);
     const provider = await openProvider(stateFolder(values.state));
     try {
@@ -87,6 +91,8 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
       }
       if (choice !== undefined) return setUpdates(provider, name ?? "", choice, values.json === true);
       if (action === "list") return await list(provider, values.json === true, signal);
+      if (action === "hold" || action === "release")
+        return hold(provider, action, name ?? "", values["not-wiped"] === true, values.json === true);
       return await one(provider, action, name ?? "", values.json === true, signal);
     } finally {
       provider.database.close();
@@ -172,19 +178,27 @@ async function one(
     );
     return 0;
   }
-  if (action === "hold" || action === "release") {
-    const sensor = changeHold(database, name, action === "hold" ? "hold" : "active");
-    record(action === "hold" ? "hold" : "release", sensor.id);
-    process.stdout.write(
-      json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: ${STATE_WORDS[sensor.state]}\n`,
-    );
-    return 0;
-  }
   sensorByName(database, name);
   const { views, running } = await readViews(provider, signal);
   const view = views.find((candidate) => candidate.name === name);
   if (view === undefined) throw new Error(`${name}: gone meanwhile`);
   process.stdout.write(json ? `${renderJsonLine(view)}\n` : renderView(view, running));
+  return 0;
+}
+
+function hold(
+  { database, audit }: Provider,
+  action: "hold" | "release",
+  name: string,
+  isNotWiped: boolean,
+  json: boolean,
+): number {
+  const sensor = changeHold(database, name, action === "hold" ? "hold" : "active", isNotWiped);
+  const detail = isNotWiped ? { name, notWiped: true } : { name };
+  audit.append({ atMs: Date.now(), who: operatorName(), action, sensorId: sensor.id, detail });
+  process.stdout.write(
+    json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: ${STATE_WORDS[sensor.state]}\n`,
+  );
   return 0;
 }
 

@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { parseJson, readInteger, readObject, readText } from "../../core/checked-json.ts";
 import { COMMAND_BYTES } from "../../core/contract/command.ts";
 import type { ResetCause } from "../../core/contract/role.ts";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { removeBelow } from "../../core/node/remove-below.ts";
 
 /** Of the state partition. The first two are root's alone, the last two of the role that may ask. */
 export const PENDING_FILE = "reset/pending.json";
@@ -38,7 +39,7 @@ export async function loadOrder(stateFolder: string): Promise<Uint8Array | undef
 
 /** Whatever it is: what is still there would be looked at again and again. */
 export async function removeOrder(stateFolder: string): Promise<void> {
-  await rm(join(stateFolder, ORDER_FILE), { recursive: true, force: true });
+  await removeBelow(join(stateFolder, dirname(ORDER_FILE)), basename(ORDER_FILE));
 }
 
 /** A reset that was begun: what a start after a power cut goes on with. */
@@ -123,7 +124,7 @@ export async function shredState(stateFolder: string): Promise<void> {
       paths.sort((a, b) => Number(b.endsWith(".key")) - Number(a.endsWith(".key")));
       for (const path of paths) await overwrite(path);
     }
-    await rm(join(stateFolder, name), { recursive: true, force: true });
+    await removeBelow(stateFolder, name);
   }
   await removeFlushed(join(stateFolder, COUNTER_FILE));
 }

@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, statfs } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 import { flush, writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { removeBelow } from "../../core/node/remove-below.ts";
 import { compareVersions, isVersion } from "../../core/version.ts";
 import { type BoxFacts, greaterMinimum, parseFailedVersions, parseMinimum } from "./judge-set.ts";
 
@@ -35,7 +36,8 @@ export function updateFolder(folder: string): UpdateFolder {
   const ready = (version: string) => join(folder, "ready", version);
   const textOf = (name: string) => readFile(join(folder, name), "utf8").catch(() => "");
   const namesIn = (name: string) => readdir(join(folder, name)).catch((): string[] => []);
-  const remove = (path: string) => rm(path, { recursive: true, force: true });
+  // the installer does so as root, in a folder of the downloader's
+  const remove = (...path: readonly [string, string]) => removeBelow(folder, ...path);
   const self: UpdateFolder = {
     folder,
     incoming,
@@ -44,18 +46,18 @@ export function updateFolder(folder: string): UpdateFolder {
       const isNewer = (version: string) =>
         isVersion(version) && (!isVersion(runningVersion) || compareVersions(version, runningVersion) > 0);
       for (const name of await namesIn("incoming"))
-        if (!isNewer(name) || (keep !== undefined && name !== keep)) await remove(incoming(name));
+        if (!isNewer(name) || (keep !== undefined && name !== keep)) await remove("incoming", name);
       const left: string[] = [];
       for (const name of await namesIn("ready"))
         if (isNewer(name)) left.push(name);
-        else await remove(ready(name));
+        else await remove("ready", name);
       return left.sort(compareVersions).reverse();
     },
     async discard(version) {
-      await remove(incoming(version));
-      await remove(ready(version));
+      await remove("incoming", version);
+      await remove("ready", version);
     },
-    discardIncoming: (version) => remove(incoming(version)),
+    discardIncoming: (version) => remove("incoming", version),
     async withCopyFolder(body) {
       await mkdir(join(folder, "stick"), { recursive: true, mode: 0o755 });
       const copy = await mkdtemp(join(folder, "stick", "copy-"));
@@ -63,16 +65,16 @@ export function updateFolder(folder: string): UpdateFolder {
         await chmod(copy, 0o755); // the installer reads it once it is ready
         return await body(copy);
       } finally {
-        await remove(copy);
+        await remove("stick", basename(copy));
       }
     },
     async promote(from, version) {
       await mkdir(join(folder, "ready"), { recursive: true, mode: 0o755 });
       await flush(from);
-      await remove(ready(version));
+      await remove("ready", version);
       await rename(from, ready(version));
       await flush(join(folder, "ready"));
-      for (const name of await namesIn("ready")) if (name !== version) await remove(ready(name));
+      for (const name of await namesIn("ready")) if (name !== version) await remove("ready", name);
     },
     async readFacts(version, profile) {
       return {

@@ -24,6 +24,7 @@ const BODY_LIMIT_BYTES = 256 * 1024;
 const CONNECTIONS_MAX = 8192;
 const CONNECTIONS_PER_ADDRESS_MAX = 32;
 const TIMEOUT_MS = 20_000;
+const NOT_GOOD = { error: "the certificate is not good, or not any more" };
 
 /**
  * Key release, link and updates, on base's tunnel address, for sensors only: TLS 1.3, a client certificate of our CA that is not
@@ -82,11 +83,11 @@ export async function runHttpsServer(
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const sensor = peerOf(request);
-    if (sensor === undefined) return send(response, 403, { error: "the certificate is not good, or not any more" });
+    if (sensor === undefined) return send(response, 403, NOT_GOOD);
     const url = request.url ?? "";
     if (request.method === "GET" && url.startsWith(SET_PATH)) return await answerFile(sensor, url, request, response);
     if (request.method !== "POST") return send(response, 405, { error: "POST is expected" });
-    if (url === OFFER_PATH) return await answerOffer(sensor, request, response);
+    if (url === OFFER_PATH) return await answerOffer(request, response);
     if (url === CHALLENGE_PATH) {
       request.resume();
       const challenge = services.keys.challenge(sensor);
@@ -97,12 +98,17 @@ export async function runHttpsServer(
     if (url !== VOLUME_KEY_PATH) return send(response, 404, { error: "no such path" });
     const body = await readBody(request, BODY_LIMIT_BYTES);
     if (body === undefined) return send(response, 413, { error: `a body of at most ${BODY_LIMIT_BYTES} octets` });
-    send(response, 200, services.keys.volumeKey(sensor, sourceOf(request), body));
+    // the body may take its time: meanwhile the sensor may have been put on hold, wiped or revoked
+    const current = peerOf(request);
+    if (current === undefined) return send(response, 403, NOT_GOOD);
+    send(response, 200, services.keys.volumeKey(current, sourceOf(request), body));
   };
 
-  const answerOffer = async (sensor: Sensor, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const answerOffer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readBody(request, BODY_LIMIT_BYTES);
     if (body === undefined) return send(response, 413, { error: `a body of at most ${BODY_LIMIT_BYTES} octets` });
+    const sensor = peerOf(request);
+    if (sensor === undefined) return send(response, 403, NOT_GOOD);
     if (!isAtHome(sensor, request)) return send(response, 403, { error: "not from this address, or not active" });
     try {
       send(response, 200, services.updates.offer(sensor, body));

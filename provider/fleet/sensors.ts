@@ -91,8 +91,16 @@ export function addSensor(database: DatabaseSync, name: string, subnet: Subnet, 
   });
 }
 
-/** active → hold or hold → active. Throws a SensorError for a sensor in another state. */
-export function changeHold(database: DatabaseSync, name: string, to: "hold" | "active"): Sensor {
+/**
+ * active → hold or hold → active. A sensor that was wiped stays on hold, but where it alone says so (anything that speaks for it may) and a
+ * person knows better: `isNotWiped`. Throws a SensorError for a sensor in another state.
+ */
+export function changeHold(
+  database: DatabaseSync,
+  name: string,
+  to: "hold" | "active",
+  isNotWiped: boolean = false,
+): Sensor {
   return inTransaction(database, () => {
     const sensor = sensorByName(database, name);
     const from = to === "hold" ? "active" : "hold";
@@ -103,10 +111,22 @@ export function changeHold(database: DatabaseSync, name: string, to: "hold" | "a
           ? `${name} was not flashed yet: it has no key to hold`
           : `${name} is ${sensor.state}`,
       );
-    if (to === "active" && (sensor.wipeOrderedAtMs !== null || sensor.wipeBegunAtMs !== null))
+    if (to === "active" && sensor.wipeOrderedAtMs !== null)
       throw new SensorError("wrongState", `${name} was wiped; make a box of it again with cepa flash --sensor ${name}`);
-    database.prepare("update sensors set state = ? where id = ?").run(to, sensor.id);
-    return { ...sensor, state: to };
+    if (to === "active" && sensor.wipeBegunAtMs !== null && !isNotWiped)
+      throw new SensorError(
+        "wrongState",
+        `${name} says that it was wiped, by no order from here; make a box of it again with cepa flash --sensor ${name}, or, ` +
+          `if you know that it was not, cepa sensor release ${name} --not-wiped`,
+      );
+    database
+      .prepare(
+        isNotWiped
+          ? "update sensors set state = ?, wipe_begun_at_ms = null, wipe_erased_at_ms = null, wipe_cause = null where id = ?"
+          : "update sensors set state = ? where id = ?",
+      )
+      .run(to, sensor.id);
+    return sensorByName(database, name);
   });
 }
 

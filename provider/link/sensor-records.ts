@@ -9,8 +9,10 @@ import { isUuid, isWipe, readHealthRecord } from "./sensor-words.ts";
 
 const HEALTH_LIMIT_CHARACTERS = 64 * 1024;
 const EVENT_LIMIT_CHARACTERS = 4096;
-/** Events kept of one sensor; a spool never sends again what is this far back. */
+/** Events kept of one sensor, the last that came, whatever number it gives them; a spool never sends again what is this far back. */
 const EVENTS_KEPT = 10_000;
+/** Looked for at one row of so many: what is kept may be that much more. */
+const LOOK_EACH = 64;
 
 /** The record that is shown; undefined: it can't be, or is too long to be kept; then only the time is. */
 export function recordHeartbeat(
@@ -42,13 +44,11 @@ export function recordEvent(
   const text = JSON.stringify(message.event ?? null);
   if (text.length > EVENT_LIMIT_CHARACTERS || typeof message.event?.name !== "string") return undefined;
   return inTransaction(database, () => {
-    const { changes } = database
+    const { changes, lastInsertRowid } = database
       .prepare("insert or ignore into events values (?, ?, ?, ?, ?)")
       .run(sensor.id, sensor.enrolment, message.id, nowMs, text);
     if (changes === 0) return undefined;
-    database
-      .prepare("delete from events where sensor_id = ? and enrolment = ? and spool_id < ?")
-      .run(sensor.id, sensor.enrolment, message.id - EVENTS_KEPT);
+    if (Number(lastInsertRowid) % LOOK_EACH === 0) dropOldEvents(database, sensor);
     const event = message.event;
     const isStore = event.name === "storeFormatted" || event.name === "storeOpened";
     if (isStore && isUuid(event.luksUuid)) recordLuksUuid(database, sensor.id, event.luksUuid);
@@ -56,4 +56,13 @@ export function recordEvent(
     if (event.name === "settingsReset" || event.name === "commandRefused") endCommand(database, sensor.id);
     return event;
   });
+}
+
+function dropOldEvents(database: DatabaseSync, sensor: Pick<Sensor, "id" | "enrolment">): void {
+  database
+    .prepare(
+      `delete from events where rowid in (
+         select rowid from events where sensor_id = ? and enrolment = ? order by rowid desc limit -1 offset ?)`,
+    )
+    .run(sensor.id, sensor.enrolment, EVENTS_KEPT);
 }

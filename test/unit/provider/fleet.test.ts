@@ -126,13 +126,29 @@ test("events: once for each enrolment, bounded, and only a good UUID counts", ()
     const long = { ...event, luksUuid: "x".repeat(5000) };
     assert.equal(recordEvent(database, sensor, { type: "event", id: 2, event: long }, 9), undefined);
     recordEvent(database, sensor, { type: "event", id: 20_000, event: { ...event, luksUuid: "no uuid" } }, 9);
-    const kept = database.prepare("select spool_id from events where sensor_id = ? and enrolment = 0").all(sensor.id);
-    assert.deepEqual(
-      kept.map((row) => row.spool_id),
-      [20_000],
-      "what is 10,000 back is forgotten",
-    );
     assert.equal(sensorById(database, sensor.id)?.luksUuid, UUID);
+  }));
+
+test("events: the last 10,000 that came are kept, whatever numbers a sensor gives them", () =>
+  withDatabase((database) => {
+    const sensor = addSensor(database, "box", SUBNET, 5);
+    const other = addSensor(database, "other", SUBNET, 5);
+    const say = (from: typeof sensor, id: number) =>
+      recordEvent(database, from, { type: "event", id, event: { name: "tunnelUp", atMs: id } as never }, id);
+    database.exec("pragma synchronous = off");
+    say(other, 1);
+    for (let count = 0; count < 10_200; count++) say(sensor, 1_000_000 - count);
+    say(sensor, Number.MAX_SAFE_INTEGER);
+    const { kept } = database
+      .prepare("select count(*) as kept from events where sensor_id = ?")
+      .get(sensor.id) as unknown as { kept: number };
+    assert.ok(kept >= 10_000 && kept < 10_064, `${kept} are kept`);
+    const has = (from: typeof sensor, id: number) =>
+      database.prepare("select 1 from events where sensor_id = ? and spool_id = ?").get(from.id, id) !== undefined;
+    assert.deepEqual(
+      [has(other, 1), has(sensor, Number.MAX_SAFE_INTEGER), has(sensor, 1_000_000)],
+      [true, true, false],
+    );
   }));
 
 const HEALTH: HealthRecord = {

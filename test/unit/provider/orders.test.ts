@@ -71,6 +71,11 @@ test("a wipe that was not ordered: on hold, and what base has of its key and cer
     assert.deepEqual([state, wipeCause, wipeOrderedAtMs], ["hold", "button", null]);
     assert.deepEqual(Buffer.from(wrappedShare ?? []), SHARE);
     assert.equal(certificateOwner(database, "aa", 7), id);
+    assert.throws(() => changeHold(database, "box", "active"), codeOf("wrongState"));
+    const released = changeHold(database, "box", "active", true);
+    assert.deepEqual([released.state, released.wipeBegunAtMs, released.wipeErasedAtMs], ["active", null, null]);
+    orderSensor(database, "box", "wipe", sign, 60);
+    assert.throws(() => changeHold(database, "box", "active", true), codeOf("wrongState"), "what was ordered is so");
   }));
 
 test("a reset of settings waits until it is done or refused", () =>
