@@ -28,7 +28,8 @@ export async function runCrlRenewal(
   const read = () => readFile(path, "utf8").catch(() => "");
   let known = await read();
   let crl = readCrl(known);
-  let warnedAtMs = 0;
+  // without the CA's key at once: who put its stick in to start base may take it out again
+  let warnedAtMs = Number.NEGATIVE_INFINITY;
   while (true) {
     const nowMs = clock.nowMs();
     const lacks = revokedCertificates(provider.database, nowMs).length > crl.revoked;
@@ -41,7 +42,8 @@ export async function runCrlRenewal(
       await onChange();
       report({ stage: "crlPublished", atMs: nowMs, expiresAtMs: crl.expiresAtMs });
     }
-    if (crl.expiresAtMs - nowMs < WARN_BELOW_MS && nowMs - warnedAtMs > HOUR_MS) {
+    const isShort = crl.expiresAtMs - nowMs < WARN_BELOW_MS && nowMs - warnedAtMs > HOUR_MS;
+    if (isShort || (authority === undefined && warnedAtMs === Number.NEGATIVE_INFINITY)) {
       warnedAtMs = nowMs;
       const why = authority === undefined ? "the CA's key is not at hand" : "it could not be renewed";
       report({ stage: "crlWarning", atMs: nowMs, why, expiresAtMs: crl.expiresAtMs });
