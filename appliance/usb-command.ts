@@ -7,7 +7,7 @@ import { nodeExec } from "../core/node/exec.ts";
 import { journalLog } from "../core/node/log.ts";
 import { type Exec, ExecError } from "../core/ports.ts";
 import { judgeUsbDevice, parseAllowedDevices, type UsbVerdict } from "./usb/allowed-devices.ts";
-import { aliasOf, decodeUsbDescriptors, usbIdOf } from "./usb/descriptors.ts";
+import { aliasOf, decodeUsbDescriptors, nameOf, usbIdOf } from "./usb/descriptors.ts";
 import { addUsbReport, USB_PORT_PATTERN } from "./usb/usb-reports.ts";
 
 const ALLOWED = "/usr/share/cepa/usb-devices.txt";
@@ -53,7 +53,7 @@ export async function runUsbCommand(args: readonly string[], signal: AbortSignal
   const handle = await open(join(values.devices, port), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const folder = `/proc/self/fd/${handle.fd}`;
-    const { id, interfaces, drivers, why } = await lookAt(folder, values.allowed, signal);
+    const { id, interfaces, aliases, drivers, why } = await lookAt(folder, values.allowed, signal);
     const tell = (isAdmitted: boolean, reason: string) => {
       const words = isAdmitted ? `admitted${reason && `, but ${reason}`}` : `refused: ${reason}`;
       log(reason === "" ? "info" : "warning", words, { port, id, drivers });
@@ -61,7 +61,7 @@ export async function runUsbCommand(args: readonly string[], signal: AbortSignal
     };
     const isAdmitted = interfaces.length > 0;
     if (values["dry-run"]) return tell(isAdmitted, why);
-    const failure = isAdmitted ? await admit(folder, port, interfaces, values.devices) : "";
+    const failure = isAdmitted ? await admit(folder, port, interfaces, aliases, values.devices) : "";
     const found = failure === "" ? { drivers, why } : { drivers: [], why: failure };
     await addUsbReport(values.run, { atMs: nodeClock.nowMs(), port, id, ...found });
     return tell(isAdmitted && failure === "", found.why);
@@ -70,38 +70,55 @@ export async function runUsbCommand(args: readonly string[], signal: AbortSignal
   }
 }
 
-async function lookAt(
-  folder: string,
-  allowedFile: string,
-  signal: AbortSignal,
-): Promise<UsbVerdict & { readonly id: string }> {
+interface Seen extends UsbVerdict {
+  readonly id: string;
+  /** Of the interfaces, as they were judged: each by its name, with those of all its alternate settings. */
+  readonly aliases: ReadonlyMap<string, readonly string[]>;
+}
+
+async function lookAt(folder: string, allowedFile: string, signal: AbortSignal): Promise<Seen> {
   const allowed = parseAllowedDevices(await readFile(allowedFile, "utf8"));
   const decoded = decodeUsbDescriptors(await readFile(join(folder, "descriptors")));
   if (!decoded.ok) {
     const why = `what it says of itself is ${decoded.reason} at ${decoded.atOffset}`;
-    return { id: "unreadable", interfaces: [], drivers: [], why };
+    return { id: "unreadable", interfaces: [], aliases: new Map(), drivers: [], why };
   }
   const device = decoded.value;
+  const aliases = new Map(
+    [...Map.groupBy(device.interfaces, nameOf)].map(([name, all]) => [name, all.map((one) => aliasOf(device, one))]),
+  );
   const drivers = new Map<string, readonly string[]>();
-  for (const alias of new Set(device.interfaces.map((one) => aliasOf(device, one))))
+  for (const alias of new Set([...aliases.values()].flat()))
     drivers.set(alias, await driversOf(alias, nodeExec, signal));
-  return { id: usbIdOf(device), ...judgeUsbDevice(device, (alias) => drivers.get(alias) ?? [], allowed) };
+  return { id: usbIdOf(device), aliases, ...judgeUsbDevice(device, (alias) => drivers.get(alias) ?? [], allowed) };
 }
 
 /**
  * Interfaces first do nothing on this bus, so that the device itself may be configured; then those that are admitted get their drivers,
- * once all are (Linux, Documentation/usb/authorization.rst). Resolves to what went wrong, for people, or to nothing: a device may fail,
- * or be gone by now.
+ * once all are, and only when the kernel has read of each what was judged (Linux, Documentation/usb/authorization.rst). Resolves to what
+ * went wrong, for people, or to nothing: a device may fail, or be gone by now.
  */
-async function admit(folder: string, port: string, interfaces: readonly string[], devices: string): Promise<string> {
-  const names = interfaces.map((name) => `${port}:${name}`);
+async function admit(
+  folder: string,
+  port: string,
+  interfaces: readonly string[],
+  aliases: Seen["aliases"],
+  devices: string,
+): Promise<string> {
   await writeFile(join(devices, `usb${port.split("-")[0]}`, "interface_authorized_default"), "0");
   try {
     await writeFile(join(folder, "authorized"), "1");
+    const all = await readdir(folder);
     // of the configuration that the kernel chose
-    const there = (await readdir(folder)).filter((name) => names.includes(name));
-    for (const name of there) await writeFile(join(folder, name, "authorized"), "1");
-    for (const name of there) await writeFile(join(dirname(devices), "drivers_probe"), name);
+    const there = interfaces.filter((name) => all.includes(`${port}:${name}`));
+    for (const name of there) {
+      const alias = (await readFile(join(folder, `${port}:${name}`, "modalias"), "utf8")).trim();
+      if (aliases.get(name)?.includes(alias)) continue;
+      await writeFile(join(folder, "authorized"), "0");
+      return `interface ${name} is not what was judged, but ${alias}`;
+    }
+    for (const name of there) await writeFile(join(folder, `${port}:${name}`, "authorized"), "1");
+    for (const name of there) await writeFile(join(dirname(devices), "drivers_probe"), `${port}:${name}`);
     return "";
   } catch (error) {
     return `it does not start (${(error as NodeJS.ErrnoException).code})`;

@@ -1,4 +1,4 @@
-import { aliasOf, type UsbDevice, type UsbInterface, usbIdOf } from "./descriptors.ts";
+import { aliasOf, nameOf, type UsbDevice, type UsbInterface, usbIdOf } from "./descriptors.ts";
 
 /** One line of usb-devices.txt: a kernel module (with `_`), and what it may drive. */
 export interface AllowedDevice {
@@ -93,7 +93,7 @@ function isAllowed(
 
 /** Each interface with its alternate settings, by the name that the kernel gives it. */
 function byInterface(interfaces: readonly UsbInterface[]): ReadonlyMap<string, readonly UsbInterface[]> {
-  return Map.groupBy(interfaces, ({ configuration, number }) => `${configuration}.${number}`);
+  return Map.groupBy(interfaces, nameOf);
 }
 
 function kindOf(one: UsbInterface): string {

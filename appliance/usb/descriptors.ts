@@ -35,8 +35,8 @@ export interface UsbDevice {
 
 /**
  * What a device says of itself, as /sys/bus/usb/devices/PORT/descriptors has it before the device may do anything: the device
- * descriptor, then each configuration with all that follows it. (Linux, Documentation/ABI/stable/sysfs-bus-usb; in little-endian, as the
- * device sent it.)
+ * descriptor, then each configuration with all that is in it, by its wTotalLength. (Linux, Documentation/ABI/stable/sysfs-bus-usb; in
+ * little-endian, as the device sent it.) What another reader could take for another device is malformed.
  */
 export function decodeUsbDescriptors(bytes: Uint8Array): Decoded<UsbDevice> {
   if (bytes.length < DEVICE_BYTES) return truncated(bytes.length);
@@ -45,27 +45,32 @@ export function decodeUsbDescriptors(bytes: Uint8Array): Decoded<UsbDevice> {
   if (view.getUint8(0) !== DEVICE_BYTES) return malformed(0);
   if (view.getUint8(1) !== DEVICE_TYPE) return malformed(1);
   const interfaces: UsbInterface[] = [];
-  let configuration: number | undefined;
-  for (let at = DEVICE_BYTES; at < bytes.length; at += view.getUint8(at)) {
-    if (at + 2 > bytes.length) return truncated(bytes.length);
-    const length = view.getUint8(at);
-    if (length < 2) return malformed(at);
-    if (at + length > bytes.length) return truncated(bytes.length);
-    const type = view.getUint8(at + 1);
-    if (type === CONFIGURATION_TYPE) {
-      if (length < CONFIGURATION_BYTES) return malformed(at);
-      configuration = view.getUint8(at + 5);
+  for (let at = DEVICE_BYTES; at < bytes.length; ) {
+    if (at + CONFIGURATION_BYTES > bytes.length) return truncated(bytes.length);
+    if (view.getUint8(at + 1) !== CONFIGURATION_TYPE) return malformed(at + 1);
+    const end = at + view.getUint16(at + 2, true); // wTotalLength
+    if (end > bytes.length) return truncated(bytes.length);
+    const configuration = view.getUint8(at + 5);
+    const ownBytes = view.getUint8(at);
+    if (ownBytes < CONFIGURATION_BYTES || at + ownBytes > end) return malformed(at);
+    for (at += ownBytes; at < end; ) {
+      const length = view.getUint8(at);
+      if (length < 2 || at + length > end) return malformed(at);
+      const type = view.getUint8(at + 1);
+      // The kernel passes over these, and what follows stays with the configuration that is around them (usb_parse_configuration).
+      if (type === DEVICE_TYPE || type === CONFIGURATION_TYPE) return malformed(at);
+      if (type === INTERFACE_TYPE) {
+        if (length < INTERFACE_BYTES || interfaces.length >= INTERFACES_MAX) return malformed(at);
+        interfaces.push({
+          configuration,
+          number: view.getUint8(at + 2),
+          class: view.getUint8(at + 5),
+          subclass: view.getUint8(at + 6),
+          protocol: view.getUint8(at + 7),
+        });
+      }
+      at += length;
     }
-    if (type !== INTERFACE_TYPE) continue;
-    if (length < INTERFACE_BYTES || configuration === undefined || interfaces.length >= INTERFACES_MAX)
-      return malformed(at);
-    interfaces.push({
-      configuration,
-      number: view.getUint8(at + 2),
-      class: view.getUint8(at + 5),
-      subclass: view.getUint8(at + 6),
-      protocol: view.getUint8(at + 7),
-    });
   }
   return ok({
     vendor: view.getUint16(8, true),
@@ -85,6 +90,11 @@ export function aliasOf(device: UsbDevice, one: UsbInterface): string {
     `dc${hex(device.class, 2)}dsc${hex(device.subclass, 2)}dp${hex(device.protocol, 2)}` +
     `ic${hex(one.class, 2)}isc${hex(one.subclass, 2)}ip${hex(one.protocol, 2)}in${hex(one.number, 2)}`
   );
+}
+
+/** As the kernel names an interface behind the port of its device: `1.0`. */
+export function nameOf({ configuration, number }: UsbInterface): string {
+  return `${configuration}.${number}`;
 }
 
 /** `0403:6001`. */

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { addUsbReport, loadUsbReports, USB_PORTS_MAX } from "../../appliance/usb/usb-reports.ts";
 import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
-import { KEYBOARD, SERIAL_ADAPTER, STICK } from "../unit/appliance/usb/descriptor-bytes.ts";
+import { KEYBOARD, NESTED, SERIAL_ADAPTER, STICK, withMore } from "../unit/appliance/usb/descriptor-bytes.ts";
 
 /** `cepa-sensor usb` as it is built, over a folder like /sys/bus/usb; which modules there are is this test's, not this machine's. */
 const SENSOR = join(import.meta.dirname, "../../dist/cepa-sensor");
@@ -29,12 +29,19 @@ esac
 `;
 writeFileSync(join(programs, "modprobe"), modprobe, { mode: 0o755 });
 
-function plugIn(port: string, ...descriptors: readonly Uint8Array[]): void {
+/** What the kernel says of an interface. */
+const SERIAL_ALIAS = "usb:v0403p6001d0400dc00dsc00dp00icFFiscFFipFFin00\n";
+const STICK_ALIAS = "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00\n";
+const KEYBOARD_ALIAS = "usb:v46F4p0001d0000dc00dsc00dp00ic03isc01ip01in00\n";
+
+/** Its interface 0 has the alias. */
+function plugIn(port: string, descriptors: Uint8Array, alias: string): void {
   for (const name of ["", ...[0, 1].map((number) => `${port}:1.${number}`)]) {
     mkdirSync(join(devices, port, name), { recursive: true });
     writeFileSync(join(devices, port, name, "authorized"), "0");
   }
-  writeFileSync(join(devices, port, "descriptors"), Buffer.concat(descriptors));
+  writeFileSync(join(devices, port, `${port}:1.0`, "modalias"), alias);
+  writeFileSync(join(devices, port, "descriptors"), descriptors);
 }
 
 async function look(port: string, ...more: readonly string[]): Promise<number | undefined> {
@@ -56,10 +63,10 @@ const authorized = (port: string) =>
     .join("");
 
 test("what is allowed works, without what it would be beside that; what isn't is refused, and counted", async () => {
-  plugIn("1-1", SERIAL_ADAPTER);
-  plugIn("1-2.4", STICK, KEYBOARD);
-  plugIn("1-3", STICK.subarray(0, 18), STICK.subarray(18, 27), KEYBOARD);
-  plugIn("1-4", Uint8Array.of(0x12, 1));
+  plugIn("1-1", SERIAL_ADAPTER, SERIAL_ALIAS);
+  plugIn("1-2.4", withMore(STICK, 18, KEYBOARD), STICK_ALIAS);
+  plugIn("1-3", withMore(STICK.subarray(0, 27), 18, KEYBOARD), KEYBOARD_ALIAS);
+  plugIn("1-4", Uint8Array.of(0x12, 1), "");
   assert.equal(await look("1-1", "--dry-run"), 0);
   assert.equal(authorized("1-1"), "000", "a dry run lets nothing work");
   assert.deepEqual(await loadUsbReports(folder), []);
@@ -92,13 +99,29 @@ test("what is allowed works, without what it would be beside that; what isn't is
 
 test("what does not start is told as refused", async () => {
   const run = join(folder, "failing");
-  plugIn("2-1", SERIAL_ADAPTER);
+  plugIn("2-1", SERIAL_ADAPTER, SERIAL_ALIAS);
   mkdirSync(join(devices, "usb2"));
   rmSync(join(devices, "2-1", "authorized"));
   mkdirSync(join(devices, "2-1", "authorized"));
   assert.equal(await look("2-1", "--run", run), 1);
   const [report] = await loadUsbReports(run);
   assert.deepEqual([report?.drivers, report?.why, report?.refusals], [[], "it does not start (EISDIR)", 1]);
+});
+
+test("what the kernel reads otherwise is refused: by its descriptors, else once it has read them", async () => {
+  const run = join(folder, "misread");
+  mkdirSync(join(devices, "usb3"));
+  plugIn("3-1", NESTED, KEYBOARD_ALIAS);
+  plugIn("3-2", STICK, KEYBOARD_ALIAS);
+  assert.deepEqual([await look("3-1", "--run", run), await look("3-2", "--run", run)], [1, 1]);
+  assert.deepEqual(["3-1", "3-2"].map(authorized), ["000", "000"]);
+  assert.deepEqual(
+    (await loadUsbReports(run)).map(({ why, refusals }) => [why, refusals]),
+    [
+      ["what it says of itself is malformed at 27", 1],
+      [`interface 1.0 is not what was judged, but ${KEYBOARD_ALIAS.trim()}`, 1],
+    ],
+  );
 });
 
 test("ports without end share a report", async () => {

@@ -14,3 +14,17 @@ export const STICK = bytesOf(
 
 /** An interface, with HID descriptor and endpoint, to stand behind those: number 1, a boot keyboard. */
 export const KEYBOARD = bytesOf("09 04 01 00 01 03 01 01 00 09 21 11 01 00 01 22 3f 00 07 05 82 03 08 00 0a");
+
+/** To the kernel one configuration (1), whose interface 0 is a keyboard with an alternate setting as storage; two are nested in it. */
+export const NESTED = bytesOf(
+  "12 01 00 02 00 00 00 40 f4 46 01 00 00 00 01 02 03 01" +
+    "09 02 2d 00 01 01 00 c0 00 09 02 12 00 01 09 00 c0 00 09 04 00 00 00 03 01 01 00" +
+    "09 02 12 00 01 01 00 c0 00 09 04 00 01 00 08 06 50 00",
+);
+
+/** Behind other descriptors, within the last configuration. */
+export function withMore(whole: Uint8Array, configurationAt: number, ...more: readonly Uint8Array[]): Uint8Array {
+  const bytes = Buffer.concat([whole, ...more]);
+  bytes.writeUInt16LE(bytes.length - configurationAt, configurationAt + 2);
+  return Uint8Array.from(bytes);
+}
