@@ -53,8 +53,8 @@ export async function runTrialCommand(args: readonly string[], signal: AbortSign
     loadTrial: () => loadTrial(state),
     saveTrial: (trial) => saveTrial(state, trial),
     removeTrial: () => removeTrial(state),
-    loadFailed: () => loadFailedVersions(state),
-    markFailed: (failed) => markFailed(state, failed),
+    loadFailed: () => loadFailedVersions(state, nodeClock.nowMs()),
+    markFailed: (failed) => markFailed(state, failed, nodeClock.nowMs()),
   };
   // vault is root as well: the last good configuration that it keeps is read here, and written as it would be
   const { trial: limits } = await loadConfig(state, await loadIdentity(state), log, "vault");

@@ -64,7 +64,7 @@ export async function runLinkRole(
         await gatherReported(folders, healthSignal),
         await measureTemperatureC(),
       )),
-      failedVersions: await loadFailedVersions(stateFolder),
+      failedVersions: await loadFailedVersions(stateFolder, nodeClock.nowMs()),
       shortfalls: shortfallsOf(await readHardware(stateFolder, await findOwnStore(stateFolder))),
       usb: await loadUsbReports(runFolder),
     }),

@@ -43,8 +43,8 @@ export function greaterMinimum(a: string, b: string): string {
 const FAILED_MAX = 64;
 const WHY_MAX = 200;
 
-/** `failed.json`: a list of {version, why}, or one of them. What can't be read is none. */
-export function parseFailedVersions(text: string): readonly FailedVersion[] {
+/** `failed.json`: a list of {version, why}, or one of them. What can't be read is none, nor is what has lapsed at `nowMs`. */
+export function parseFailedVersions(text: string, nowMs: number): readonly FailedVersion[] {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -52,9 +52,11 @@ export function parseFailedVersions(text: string): readonly FailedVersion[] {
     return [];
   }
   return (Array.isArray(json) ? json : [json]).slice(-FAILED_MAX).flatMap((item: unknown) => {
-    const { version, why } = (item ?? {}) as Readonly<Record<string, unknown>>;
+    const { version, why, lapsesAtMs } = (item ?? {}) as Readonly<Record<string, unknown>>;
     if (typeof version !== "string" || !isVersion(version)) return [];
-    return [{ version, why: typeof why === "string" ? why.slice(0, WHY_MAX) : "it did not say why" }];
+    const failed = { version, why: typeof why === "string" ? why.slice(0, WHY_MAX) : "it did not say why" };
+    if (typeof lapsesAtMs !== "number") return [failed];
+    return lapsesAtMs > nowMs ? [{ ...failed, lapsesAtMs }] : [];
   });
 }
 

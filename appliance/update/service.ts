@@ -105,6 +105,8 @@ export function createUpdater(ports: UpdatePorts, settings: UpdateSettings): Upd
       return VPN_POLL_MS;
     }
     const facts = await folder.readFacts(image.version, image.profile);
+    // of those that failed, some may be tried again by now
+    for (const [version, reason] of refused) if (reason === "failedBefore") refused.delete(version);
     for (const { version } of facts.failed) {
       refused.set(version, "failedBefore");
       await folder.discard(version);

@@ -25,7 +25,7 @@ export interface Trial {
   readonly before: SlotRecord;
   /** Why it is doubtful; else empty. */
   readonly doubt: string;
-  /** Trials of it that ended in doubt, after which the tunnel came up in the slot before. */
+  /** Trials of it that ended in doubt, after which the slot before did what it had done. */
   readonly doubts: number;
   /** Unix milliseconds. */
   readonly installedAtMs: number;
@@ -73,12 +73,12 @@ export function removeTrial(stateFolder: string): Promise<void> {
 }
 
 /** None when there is no such file, or one that can't be read. */
-export async function loadFailedVersions(stateFolder: string): Promise<readonly FailedVersion[]> {
-  return parseFailedVersions(await readFile(join(stateFolder, FAILED_FILE), "utf8").catch(() => ""));
+export async function loadFailedVersions(stateFolder: string, nowMs: number): Promise<readonly FailedVersion[]> {
+  return parseFailedVersions(await readFile(join(stateFolder, FAILED_FILE), "utf8").catch(() => ""), nowMs);
 }
 
-export async function markFailed(stateFolder: string, failed: FailedVersion): Promise<void> {
-  const others = (await loadFailedVersions(stateFolder)).filter(({ version }) => version !== failed.version);
+export async function markFailed(stateFolder: string, failed: FailedVersion, nowMs: number): Promise<void> {
+  const others = (await loadFailedVersions(stateFolder, nowMs)).filter(({ version }) => version !== failed.version);
   const all = [...others, failed].slice(-FAILED_MAX);
   await writeFileAtomically(join(stateFolder, FAILED_FILE), `${JSON.stringify(all)}\n`, 0o644);
 }

@@ -30,7 +30,7 @@ export type TrialState =
   | { readonly name: "watching"; readonly startedAtMs: number; readonly healthySinceMs: number | undefined }
   | { readonly name: "good" }
   | { readonly name: "bad"; readonly why: string }
-  /** All is well but the tunnel, and that may be base's doing: the version before is asked. */
+  /** What is missing depends on what is outside of the box too, base or who feeds the SPAN port: the version before is asked. */
   | { readonly name: "doubtful"; readonly why: string };
 
 /** In these the box waits for base, which may be down. */
@@ -73,16 +73,24 @@ function findFaults({ capture, vault, link }: TrialObservation, before: SlotReco
   if (vault?.state === "open") {
     if (capture === null) faults.push("capture does not answer");
     else if (before.capturing && capture.state !== "capturing") faults.push(`capture is ${capture.state}`);
-    else if (before.frames && capture.frames === 0 && capture.ports.some(({ carrier }) => carrier))
-      faults.push("capture sees no frames, and there were some before");
   }
   return faults;
 }
 
-/** The uplink itself works, and the tunnel, which was up before, is not. */
-function findDoubt({ link }: TrialObservation, before: SlotRecord): string | undefined {
-  if (link === null || link.vpnUp || !before.vpn) return undefined;
-  return link.state === "noUplink" || link.state === "noAddress" ? undefined : `the VPN is not up: ${link.detail}`;
+/** What was there before is not, and a port that it came by works: the tunnel, or frames. */
+function findDoubt({ capture, vault, link }: TrialObservation, before: SlotRecord): string | undefined {
+  const doubts: string[] = [];
+  const hasUplink = link !== null && link.state !== "noUplink" && link.state !== "noAddress";
+  if (before.vpn && hasUplink && !link.vpnUp) doubts.push(`the VPN is not up: ${link.detail}`);
+  const captures = vault?.state === "open" && capture?.state === "capturing";
+  if (before.frames && captures && capture.frames === 0 && capture.ports.some(({ carrier }) => carrier))
+    doubts.push("capture sees no frames, and there were some before");
+  return doubts.length === 0 ? undefined : doubts.join("; ");
+}
+
+/** The slot before has again what a version could be in doubt for. */
+export function isAsBefore({ capture, link }: Pick<TrialObservation, "capture" | "link">, before: SlotRecord): boolean {
+  return (!before.vpn || link?.vpnUp === true) && (!before.frames || (capture !== null && capture.frames > 0));
 }
 
 const DAY_MS = 86_400_000;

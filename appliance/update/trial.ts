@@ -1,13 +1,21 @@
 import type { FailedVersion } from "../../core/contract/health.ts";
 import type { Clock, Log } from "../../core/ports.ts";
 import type { Trial } from "./trial-files.ts";
-import { nextTrialState, type TrialLimits, type TrialObservation, type TrialState } from "./trial-verdict.ts";
+import {
+  isAsBefore,
+  nextTrialState,
+  type TrialLimits,
+  type TrialObservation,
+  type TrialState,
+} from "./trial-verdict.ts";
 
 const LOOK_MS = 2000;
-/** A tunnel that comes up so soon in the slot before is a hint that base was there, and the version that gave way at fault. */
+/** What was missing and is there so soon in the slot before is a hint that the version that gave way was at fault. */
 const DOUBT_MS = 600_000;
-/** So many hints are proof: base would have come back each time just after the trial. */
+/** So many hints mark a version: what is outside would have come back each time just after the trial. */
 const DOUBTS_MAX = 3;
+/** But not for good: who has the SPAN port, or the way to base, in hand can see to that. */
+const HINTED_MARK_MS = 7 * 86_400_000;
 
 export interface TrialPorts {
   readonly clock: Clock;
@@ -67,7 +75,7 @@ export async function runTrial(
     await condemn(own, verdict.why, ports);
   } else {
     await ports.saveTrial({ ...own, state: "doubtful", doubt: verdict.why });
-    ports.log("error", "the new version gives way to the one before, as base may be down", {
+    ports.log("error", "the new version gives way to the one before, which may not be its fault", {
       version,
       why: verdict.why,
     });
@@ -103,23 +111,42 @@ async function settle(trial: Trial, booted: BootedSlot, ports: TrialPorts, signa
     ports.log("warning", "an installation was cut off; the version may be installed again", { version });
     return ports.saveTrial({ ...trial, state: "settled" });
   }
-  const doubts = trial.doubts + ((await becomesUp(ports, signal)) ? 1 : 0);
+  const doubts = trial.doubts + ((await becomesAsBefore(trial.before, ports, signal)) ? 1 : 0);
   if (doubts >= DOUBTS_MAX)
-    return condemn(trial, `${doubt}; it came up with ${booted.version}, ${doubts} times`, ports);
-  ports.log("warning", "base may have been down: the new version may be installed again", { version, doubts });
+    return condemn(trial, `${doubt}; not so with ${booted.version}, ${doubts} times`, ports, HINTED_MARK_MS);
+  ports.log("warning", "it may not have been the new version's fault: it may be installed again", { version, doubts });
   await ports.saveTrial({ ...trial, state: "settled", doubts });
 }
 
-async function condemn({ version }: Trial, why: string, { log, markFailed, removeTrial }: TrialPorts): Promise<void> {
-  await markFailed({ version, why });
-  log("error", "a new version is bad", { version, why });
+/** For good, or for so long. */
+async function condemn(
+  { version }: Trial,
+  why: string,
+  { clock, log, markFailed, removeTrial }: TrialPorts,
+  forMs?: number,
+): Promise<void> {
+  const lapsesAtMs = forMs === undefined ? undefined : clock.nowMs() + forMs;
+  const failed =
+    lapsesAtMs === undefined
+      ? { version, why }
+      : {
+          version,
+          why: `${why}; taken again from ${new Date(lapsesAtMs).toISOString().slice(0, 16)} UTC on`,
+          lapsesAtMs,
+        };
+  await markFailed(failed);
+  log("error", "a new version is bad", failed);
   await removeTrial();
 }
 
-async function becomesUp({ clock, observe }: TrialPorts, signal: AbortSignal): Promise<boolean> {
+async function becomesAsBefore(
+  before: Trial["before"],
+  { clock, observe }: TrialPorts,
+  signal: AbortSignal,
+): Promise<boolean> {
   const endMs = clock.monotonicMs() + DOUBT_MS;
   while (clock.monotonicMs() < endMs) {
-    if ((await observe(signal)).link?.vpnUp === true) return true;
+    if (isAsBefore(await observe(signal), before)) return true;
     await clock.sleep(LOOK_MS, signal);
   }
   return false;

@@ -81,7 +81,7 @@ export function updateFolder(folder: string): UpdateFolder {
         version,
         profile,
         minimumVersion: parseMinimum(await textOf("minimum.json")),
-        failed: parseFailedVersions(await textOf("failed.json")),
+        failed: parseFailedVersions(await textOf("failed.json"), Date.now()),
       };
     },
     async raiseMinimum(minimumVersion) {

@@ -55,6 +55,8 @@ export interface FailedVersion {
   readonly version: string;
   /** For people. */
   readonly why: string;
+  /** Then it may be tried again, as it was found bad by hints alone; absent: it has failed for good. */
+  readonly lapsesAtMs?: number;
 }
 
 export interface RootCheck {

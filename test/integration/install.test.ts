@@ -118,16 +118,16 @@ test("a trial is on disk as it was; what is no trial is none", async () => {
 
 test("failed versions: each once, with the last reason, the newest sixteen", async () => {
   const state = await makeState("failed");
-  assert.deepEqual(await loadFailedVersions(state), []);
-  await markFailed(state, { version: "2.0", why: "first" });
-  await markFailed(state, { version: "2.1", why: "other" });
-  await markFailed(state, { version: "2.0", why: "second" });
-  assert.deepEqual(await loadFailedVersions(state), [
+  assert.deepEqual(await loadFailedVersions(state, 0), []);
+  await markFailed(state, { version: "2.0", why: "first" }, 0);
+  await markFailed(state, { version: "2.1", why: "other" }, 0);
+  await markFailed(state, { version: "2.0", why: "second" }, 0);
+  assert.deepEqual(await loadFailedVersions(state, 0), [
     { version: "2.1", why: "other" },
     { version: "2.0", why: "second" },
   ]);
-  for (let minor = 1; minor <= 20; minor++) await markFailed(state, { version: `3.${minor}`, why: "x" });
-  const versions = (await loadFailedVersions(state)).map(({ version }) => version);
+  for (let minor = 1; minor <= 20; minor++) await markFailed(state, { version: `3.${minor}`, why: "x" }, 0);
+  const versions = (await loadFailedVersions(state, 0)).map(({ version }) => version);
   assert.equal(versions.length, 16);
   assert.equal(versions[0], "3.5");
 });
@@ -138,6 +138,6 @@ test("a link put in the way of what root writes is not followed", async () => {
   await writeFile(victim, "as it was");
   await symlink(victim, join(state, "update/failed.json.new"));
   await symlink(victim, join(state, "update/failed.json"));
-  await markFailed(state, { version: "2.0", why: "x" });
+  await markFailed(state, { version: "2.0", why: "x" }, 0);
   assert.equal(await readFile(victim, "utf8"), "as it was");
 });

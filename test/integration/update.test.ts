@@ -426,6 +426,23 @@ test("a version that failed on this box is asked for no more; the next one is ta
   );
 });
 
+test("a version whose mark has lapsed is taken, by a role that was told to refuse it", async () => {
+  const set = await publish();
+  const { version } = set.description;
+  const mark = (state: string, lapsesAtMs: number) =>
+    writeFile(join(state, "update/failed.json"), JSON.stringify([{ version, why: "no frames", lapsesAtMs }]));
+  await onBox(
+    {},
+    (state) => mark(state, Date.now() + 3_600_000),
+    async (state) => {
+      await until(async () => (base.view().health?.update?.answeredAtMs != null ? true : undefined), "asked");
+      assert.equal(await isThere(readyOf(state, set)), undefined);
+      await mark(state, 1);
+      await assertReady(state, set);
+    },
+  );
+});
+
 test("no room: said with figures, before anything large is asked for; taken once there is", async () => {
   const set = await publish();
   let mounted = "";

@@ -48,10 +48,16 @@ for (const [name, set, box, code, message] of [
 
 test("parseFailedVersions: a list, one alone, and what is neither", () => {
   const failed = { version: "1.2.0", why: "no frames" };
-  assert.deepEqual(parseFailedVersions(JSON.stringify([failed, { version: "../x", why: "" }, 7, null])), [failed]);
-  assert.deepEqual(parseFailedVersions(JSON.stringify(failed)), [failed]);
-  assert.deepEqual(parseFailedVersions('[{"version":"1.0"}]'), [{ version: "1.0", why: "it did not say why" }]);
-  for (const text of ["", "{", "null", "[]", '"1.0"']) assert.deepEqual(parseFailedVersions(text), [], text);
+  assert.deepEqual(parseFailedVersions(JSON.stringify([failed, { version: "../x", why: "" }, 7, null]), 0), [failed]);
+  assert.deepEqual(parseFailedVersions(JSON.stringify(failed), 0), [failed]);
+  assert.deepEqual(parseFailedVersions('[{"version":"1.0"}]', 0), [{ version: "1.0", why: "it did not say why" }]);
+  for (const text of ["", "{", "null", "[]", '"1.0"']) assert.deepEqual(parseFailedVersions(text, 0), [], text);
+});
+
+test("parseFailedVersions: a mark lapses at its time", () => {
+  const failed = { version: "1.2.0", why: "no frames, three times", lapsesAtMs: 1000 };
+  assert.deepEqual(parseFailedVersions(JSON.stringify([failed]), 999), [failed]);
+  assert.deepEqual(parseFailedVersions(JSON.stringify([failed]), 1000), []);
 });
 
 test("parseMinimum, greaterMinimum: it only goes up", () => {

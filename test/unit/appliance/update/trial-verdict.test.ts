@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  isAsBefore,
   nextTrialState,
   parseVerityState,
   recordSlot,
@@ -86,7 +87,20 @@ for (const { name, seen, before, expected } of [
   {
     name: "capture sees nothing",
     seen: { capture: { ...CAPTURE, frames: 0 } },
-    expected: bad("capture sees no frames, and there were some before"),
+    expected: { name: "doubtful", why: "capture sees no frames, and there were some before" },
+  },
+  {
+    name: "capture sees nothing, and there is no tunnel, as nothing else there was before",
+    seen: { capture: { ...CAPTURE, frames: 0 }, ...link("vpnDown") },
+    expected: {
+      name: "doubtful",
+      why: "the VPN is not up: it is so; capture sees no frames, and there were some before",
+    },
+  },
+  {
+    name: "capture sees nothing, and a role does not run",
+    seen: { capture: { ...CAPTURE, frames: 0 }, link: null },
+    expected: bad("link does not answer"),
   },
   {
     name: "capture sees nothing, as the cable is out",
@@ -173,6 +187,16 @@ test("a key that is long in coming makes no version good before its capture has 
   assert.equal(at(state, 1_899_999).name, "watching");
   assert.deepEqual(at(state, 1_900_000), GOOD);
 });
+
+for (const [name, seen, before, expected] of [
+  ["all is there", {}, ALL_BEFORE, true],
+  ["no tunnel", link("vpnDown"), ALL_BEFORE, false],
+  ["no frames", { capture: { ...CAPTURE, frames: 0 } }, ALL_BEFORE, false],
+  ["no capture yet", { capture: null }, ALL_BEFORE, false],
+  ["no frames, as before", { capture: null }, { ...ALL_BEFORE, frames: false }, true],
+  ["no tunnel, as before", link("vpnDown"), { ...ALL_BEFORE, vpn: false }, true],
+] as const)
+  test(`the slot before is as it was: ${name}`, () => assert.equal(isAsBefore({ ...WELL, ...seen }, before), expected));
 
 const DAY_MS = 86_400_000;
 test("what a slot did counts for a day", () => {

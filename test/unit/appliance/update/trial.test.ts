@@ -106,10 +106,11 @@ test("the version before reaches base soon: base may have come back just then, s
   assert.deepEqual([result.saved?.state, result.saved?.doubts], ["settled", 1]);
 });
 
-test("the third time in a row it was the new version", async () => {
+test("the third time in a row it was the new version, for a week", async () => {
   const trial = { ...IN_DOUBT, doubts: 2 };
   const result = await run({ version: "1.0", isCounted: false, trial, vpnUp: () => true });
-  const failed = [{ version: "2.0", why: "the VPN is not up: so it is; it came up with 1.0, 3 times" }];
+  const why = "the VPN is not up: so it is; not so with 1.0, 3 times; taken again from 1970-01-08T00:00 UTC on";
+  const failed = [{ version: "2.0", why, lapsesAtMs: 7 * 86_400_000 }];
   assert.deepEqual(result, { verdict: "good", saved: undefined, failed, tookMs: 0 });
 });
 
