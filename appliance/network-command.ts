@@ -16,20 +16,23 @@ const SETTLE_MAX_S = 120;
 const NETWORK_USAGE = `cepa-sensor network [--dry-run] [--settle] [--state FOLDER] [--run FOLDER] [--networkd FOLDER]
 
 Says which port of the box is the uplink and which are SPAN ports, by network.json of the state partition; has the kernel drop
-what would leave a SPAN port, and let base in on the tunnel; writes what systemd-networkd needs, and ports.json for the roles.
-Run once at boot, as root, before systemd-networkd.
+what would leave a SPAN port, and what comes in by one once capture has it, and let base in on the tunnel; writes what systemd-networkd
+needs, and ports.json for the roles. Run once at boot, as root, before systemd-networkd.
 
   --dry-run          print the files and the rules for nft, change nothing
   --settle           wait first until udev has named every port
   --state FOLDER     (/state)
   --run FOLDER       (/run/cepa)
   --networkd FOLDER  (/run/systemd/network)
+
+Exit status: 0 done, whatever of network.json does not hold; 1 the kernel refuses the rules, and no SPAN port comes up; 2 not called as
+above.
 `;
 
 /**
  * `cepa-sensor network`; resolves to the exit status. A configuration that can't be read counts as none, and a port that is
  * missing takes nothing from the others: said on standard error, and still 0, as the box has to come up for anybody to
- * see it. The same goes for rules that the kernel refuses, with status 1.
+ * see it. Where the kernel refuses the rules, the uplink comes up all the same, no SPAN port does, and the status is 1.
  */
 export async function runNetworkCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseArgs({
@@ -55,14 +58,13 @@ export async function runNetworkCommand(args: readonly string[], signal: AbortSi
   const config = await loadOrDefault(values.state);
   const roles = planPortRoles(await readNetworkPorts(), config);
   for (const problem of roles.problems) complain(problem);
-  const plan = planNetwork(roles, config);
+  let plan = planNetwork(roles, config);
   const identity = await loadIdentity(values.state).catch(() => undefined); // a box that was not flashed has none
   const rules = renderPacketRules(await listDeviceInterfaces(), plan.ports.span, identity?.baseAddress);
-  const portsText = `${JSON.stringify(plan.ports)}\n`;
   signal.throwIfAborted();
   if (values["dry-run"]) {
     for (const [name, text] of Object.entries(plan.files)) process.stdout.write(`# ${name}\n${text}\n`);
-    process.stdout.write(`# ports.json\n${portsText}\n# nft\n${rules}`);
+    process.stdout.write(`# ports.json\n${JSON.stringify(plan.ports)}\n\n# nft\n${rules}`);
     return 0;
   }
   for (const name of plan.ports.span) await disableIpv6(name);
@@ -70,9 +72,12 @@ export async function runNetworkCommand(args: readonly string[], signal: AbortSi
   await nodeExec("nft", ["-f", "-"], signal, { stdin: rules }).catch(({ message }: Error) => {
     signal.throwIfAborted();
     complain(message);
+    complain(`the rules are refused, so no SPAN port comes up (${plan.ports.span.join(", ")}): it would not be silent`);
+    plan = planNetwork({ ...roles, span: [] }, config);
     status = 1;
   });
   await writeNetworkdFiles(plan.files, values.networkd);
+  const portsText = `${JSON.stringify(plan.ports)}\n`;
   await mkdir(values.run, { recursive: true });
   await writeFileAtomically(join(values.run, "ports.json"), portsText, 0o644);
   process.stderr.write(`cepa-sensor network: ${portsText}`);
