@@ -2,7 +2,7 @@ import { access, open, readFile, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { parseJson } from "../core/checked-json.ts";
 import { STATE_FILES } from "../core/contract/identity.ts";
-import { type NetworkConfig, readNetworkConfig } from "../core/contract/network.ts";
+import type { NetworkConfig } from "../core/contract/network.ts";
 import { readSensorConfig } from "../core/contract/sensor-config.ts";
 import { DISK_WORDS, readStoreConfig, type StoreConfig } from "../core/contract/store.ts";
 import { nodeExec } from "../core/node/exec.ts";
@@ -17,6 +17,7 @@ import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
 import { checkPassphrase, enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
 import { PASSPHRASE_HELP, readPassphrase, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
+import { readNetworkFlags } from "./network-flags.ts";
 
 const DEFAULT_FILE_SIZE = "8G";
 
@@ -183,33 +184,6 @@ async function flash(
     passphrase.wipe();
     keys.privateKeyPem.fill(0);
     keys.emergencyKeyPem.fill(0);
-  }
-}
-
-interface NetworkFlags {
-  readonly uplink?: string | undefined;
-  readonly span?: readonly string[] | undefined;
-  readonly address?: string | undefined;
-  readonly gateway?: string | undefined;
-  readonly dns?: readonly string[] | undefined;
-  readonly vlan?: string | undefined;
-  readonly mtu?: string | undefined;
-}
-
-function readNetworkFlags(flags: NetworkFlags): NetworkConfig {
-  const { uplink, span, address, gateway, dns, vlan, mtu } = flags;
-  if ((address === undefined) !== (gateway === undefined))
-    throw new UsageError("cepa flash: --address and --gateway go together");
-  try {
-    return readNetworkConfig({
-      ...(uplink !== undefined && { uplink: uplink.toLowerCase() }),
-      ...(span !== undefined && { span: span.map((port) => port.toLowerCase()) }),
-      ...(address !== undefined && { static: { address, gateway, dns: dns ?? [] } }),
-      ...(vlan !== undefined && { vlan: Number(vlan) }),
-      ...(mtu !== undefined && { mtuBytes: Number(mtu) }),
-    });
-  } catch (error) {
-    throw new UsageError(`cepa flash: ${(error as Error).message}`);
   }
 }
 

@@ -4,7 +4,7 @@ import { readInteger, readObject, readText } from "../checked-json.ts";
 export const SENSOR_ID_PATTERN = /^[0-9a-f]{16}$/;
 /** A label for people; ops may change it. */
 export const SENSOR_NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,30}$/;
-export const IPV4_PATTERN = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+export const IPV4_PATTERN = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** Where `cepa flash` writes what makes a box one certain sensor; all below the state partition's root. */
 export const STATE_FILES = {

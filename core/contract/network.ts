@@ -1,9 +1,14 @@
-import { readInteger, readObject, readText, readTexts } from "../checked-json.ts";
+import { ConfigError, readInteger, readObject, readText, readTexts } from "../checked-json.ts";
+import { addressNumber } from "../ipv4.ts";
 import { IPV4_PATTERN } from "./identity.ts";
 
 /** A network port by PCI address (`0000:01:00.0`) or MAC address (`02:00:00:00:00:01`), lower case. */
 export const PORT_PATTERN = /^(?:[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|(?:[0-9a-f]{2}:){5}[0-9a-f]{2})$/;
 const PORT_EXPECTED = "a PCI address like 0000:01:00.0 or a MAC address like 02:00:00:00:00:01";
+
+/** A prefix of 32 leaves no room for a gateway, and no network is as wide as /7. */
+const PREFIX_PATTERN = /^(?:[89]|[12]\d|3[01])$/;
+const ADDRESS_EXPECTED = "an address that a host can have, and its prefix length (8..31), like 192.0.2.10/24";
 
 export interface StaticAddress {
   /** IPv4 address and prefix length, as `192.0.2.10/24`. */
@@ -41,9 +46,34 @@ export function readNetworkConfig(json: unknown): NetworkConfig {
 function readStaticAddress(json: unknown): StaticAddress {
   const path = "network.static";
   const object = readObject(json, path, ["address", "gateway", "dns"]);
-  return {
-    address: readText(object, "address", path, "an address like 192.0.2.10/24", /^[\d.]{7,15}\/(?:[12]?\d|3[0-2])$/),
-    gateway: readText(object, "gateway", path, "an IPv4 address", IPV4_PATTERN),
-    dns: readTexts(object, "dns", path, "an IPv4 address", IPV4_PATTERN),
-  };
+  const address = readText(object, "address", path, ADDRESS_EXPECTED, /^[^/]+\/[^/]+$/);
+  const [own = "", length = ""] = address.split("/");
+  const prefixLength = Number(length);
+  if (!IPV4_PATTERN.test(own) || !PREFIX_PATTERN.test(length) || !isOfHost(own, prefixLength))
+    throw new ConfigError(`${path}.address`, ADDRESS_EXPECTED, address);
+  const gateway = readText(object, "gateway", path, "an IPv4 address", IPV4_PATTERN);
+  if (gateway === own || !isOfHost(gateway, prefixLength) || !isSameNetwork(own, gateway, prefixLength))
+    throw new ConfigError(`${path}.gateway`, `the address of another host in the network of ${address}`, gateway);
+  const dns = readTexts(object, "dns", path, "an IPv4 address", IPV4_PATTERN);
+  for (const [index, server] of dns.entries())
+    if (!isUnicast(server)) throw new ConfigError(`${path}.dns[${index}]`, "the address of a host", server);
+  return { address, gateway, dns };
+}
+
+/** Neither "this network", loopback, multicast nor reserved. Source: RFC 1122, section 3.2.1.3. */
+function isUnicast(address: string): boolean {
+  const first = Math.floor(addressNumber(address) / 2 ** 24);
+  return first > 0 && first !== 127 && first < 224;
+}
+
+/** Nor the network itself or its broadcast address, which networks of two addresses don't have. Source: RFC 3021. */
+function isOfHost(address: string, prefixLength: number): boolean {
+  const size = 2 ** (32 - prefixLength);
+  const host = addressNumber(address) % size;
+  return isUnicast(address) && (size === 2 || (host > 0 && host < size - 1));
+}
+
+function isSameNetwork(one: string, other: string, prefixLength: number): boolean {
+  const size = 2 ** (32 - prefixLength);
+  return Math.floor(addressNumber(one) / size) === Math.floor(addressNumber(other) / size);
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from "../../core/checked-json.ts";
 import { IPV4_PATTERN } from "../../core/contract/identity.ts";
+import { addressNumber } from "../../core/ipv4.ts";
 
 /** An IPv4 subnet: its first address as a number, and how long its prefix is. */
 export interface Subnet {
@@ -30,10 +31,6 @@ export function parseSubnet(text: string): Subnet {
   );
   if (!isPrivate || network % 2 ** (32 - prefixLength) !== 0) throw new ConfigError("vpnSubnet", expected, text);
   return { network, prefixLength };
-}
-
-export function addressNumber(address: string): number {
-  return address.split(".").reduce((number, octet) => number * 256 + Number(octet), 0);
 }
 
 /** The `index`th address of the subnet, 0 being its first. */

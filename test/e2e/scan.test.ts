@@ -42,7 +42,7 @@ const SETTINGS = {
   link: { heartbeatMs: 2000 },
   eraseButton: { chip: "cp2112_gpio", line: BUTTON_LINE, pressedLevel: 0, holdMs: 5000 },
 };
-const STATIC = ["--address", `${SENSOR}/24`, "--gateway", HOST];
+const STATIC = ["--address", `${SENSOR}/24`, "--gateway", HOST, "--dns", HOST];
 
 /** Four times what is typical under emulation. */
 const BOOT_TIMEOUT_MS = 300_000;

@@ -137,6 +137,7 @@ test("flash: nothing is written when the passphrase is wrong, or the target is n
   assert.equal(await flash(target, "--size", "2300M", "--dry-run"), 0);
   assert.equal(await flash(target, "--size", "much"), 2);
   assert.equal(await flash(target, "--span", "eth0"), 2);
+  assert.equal(await flash(target, "--address", "192.0.2.10/24", "--gateway", "192.0.2.1"), 2, "no --dns");
   assert.equal(await flash(target, "--store-disk", "/dev/sdb"), 2, "a name that changes");
   assert.equal(await flash(target, "--take-store-disk"), 2);
   assert.deepEqual(
