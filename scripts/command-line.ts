@@ -13,7 +13,13 @@ export const STATE_HELP = `  --state DIR              the provider's folder (els
 export const PASSPHRASE_HELP = `  --passphrase-file FILE   its first line is the provider's passphrase (else CEPA_PASSPHRASE_FILE, else asked for)`;
 
 export function stateFolder(option: string | undefined): string {
-  return resolve(option ?? process.env.CEPA_STATE ?? join(homedir(), ".local/share/cepa"));
+  return resolve(option ?? ofEnvironment("CEPA_STATE") ?? join(homedir(), ".local/share/cepa"));
+}
+
+function ofEnvironment(name: "CEPA_STATE" | "CEPA_PASSPHRASE_FILE"): string | undefined {
+  const value = process.env[name];
+  if (value === "") throw new UsageError(`${name} is empty: unset it, or give it a value`);
+  return value;
 }
 
 /**
@@ -32,6 +38,7 @@ export async function runParsed<T extends ParseArgsOptionsConfig>(
   }
   try {
     const parsed = parse(args, options);
+    refuseEmpty(parsed);
     return await body(parsed.values, parsed.positionals);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -48,23 +55,31 @@ function parse<T extends ParseArgsOptionsConfig>(args: readonly string[], option
   }
 }
 
-type ParsedValues<T extends ParseArgsOptionsConfig> = ReturnType<typeof parse<T>>["values"];
+/** A variable of the shell that is not set: as a path it would be the current folder. */
+function refuseEmpty({ values, positionals }: { values: object; positionals: readonly string[] }): void {
+  const option = Object.entries(values).find(([, value]) => [value].flat().includes(""))?.[0];
+  if (option !== undefined) throw new UsageError(`${option.length === 1 ? "-" : "--"}${option} is empty`);
+  const index = positionals.indexOf("");
+  if (index >= 0) throw new UsageError(`argument ${index + 1} is empty`);
+}
+
+export type ParsedValues<T extends ParseArgsOptionsConfig> = ReturnType<typeof parse<T>>["values"];
 
 /** The provider's passphrase: from a file's first line, or asked for without an echo (twice when it is new). */
 export async function readPassphrase(file: string | undefined, isNew = false): Promise<Secret> {
-  const path = file ?? process.env.CEPA_PASSPHRASE_FILE;
+  const path = file ?? ofEnvironment("CEPA_PASSPHRASE_FILE");
+  const check = isNew ? checkNewPassphrase : checkPassphrase;
   if (path !== undefined) {
     const bytes = await readFile(path).catch((cause: Error) => {
       throw new Error(`passphrase file ${path}: ${cause.message}`, { cause });
     });
-    const end = bytes.indexOf(10);
-    const line = Uint8Array.from(end < 0 ? bytes : bytes.subarray(0, end));
+    const line = firstLine(bytes);
     bytes.fill(0);
-    return longEnough(line, path);
+    return check(line, path);
   }
   if (!process.stdin.isTTY)
     throw new UsageError("no passphrase: give --passphrase-file FILE, set CEPA_PASSPHRASE_FILE, or run on a terminal");
-  const first = longEnough(await askHidden("passphrase: "), "the passphrase");
+  const first = check(await askHidden("passphrase: "), "the passphrase");
   if (!isNew) return first;
   const second = new Secret(await askHidden("once more: "));
   if (!first.equals(second)) throw new Error("the two passphrases differ; nothing was done");
@@ -72,9 +87,25 @@ export async function readPassphrase(file: string | undefined, isNew = false): P
   return first;
 }
 
-function longEnough(bytes: Uint8Array, what: string): Secret {
+const [LF, CR, DEL, FIRST_PRINTABLE] = [10, 13, 127, 32];
+
+/** A copy of what is before the first line ending, LF or CR LF. */
+function firstLine(bytes: Uint8Array): Uint8Array {
+  const end = bytes.indexOf(LF);
+  if (end < 0) return Uint8Array.from(bytes);
+  return Uint8Array.from(bytes.subarray(0, bytes[end - 1] === CR ? end - 1 : end));
+}
+
+function checkPassphrase(bytes: Uint8Array, what: string): Secret {
   if (bytes.length < 8) throw new Error(`${what}: a passphrase has at least 8 octets`);
   return new Secret(bytes);
+}
+
+/** Nobody could type a control character at the terminal. */
+function checkNewPassphrase(bytes: Uint8Array, what: string): Secret {
+  if (bytes.some((octet) => octet < FIRST_PRINTABLE || octet === DEL))
+    throw new Error(`${what}: a passphrase has no control characters`);
+  return checkPassphrase(bytes, what);
 }
 
 function askHidden(prompt: string): Promise<Uint8Array> {

@@ -1,18 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { ConfigError } from "../core/checked-json.ts";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
 import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
 import { withBuildLock } from "../image/build-lock.ts";
-import { findProfile, PROFILES } from "../image/profile.ts";
+import { findProfile, type ImageProfile, PROFILES } from "../image/profile.ts";
 import { SecureBootKeysError } from "../image/secure-boot-keys.ts";
 import { renderAction, type Step } from "../image/step.ts";
 import { ImageError } from "../image/step-runner.ts";
 import { VendorKeysError } from "../image/vendor-keys.ts";
 import { findCheckout } from "./checkout.ts";
+import { type ParsedValues, runParsed, UsageError } from "./command-line.ts";
 import { runImageCvesCommand } from "./image-cves-command.ts";
 import { runImageKeysCommand } from "./image-keys-command.ts";
 import { runImageLockCommand } from "./image-lock-command.ts";
@@ -43,30 +43,34 @@ keys makes the keys that boxes trust; \`cepa image keys --help\` says more.
 CEPA_MIRROR names a Debian mirror; without it, the one of this machine's apt is used. SOURCE_DATE_EPOCH dates the image.
 `;
 
+const OPTIONS = {
+  profile: { type: "string", default: "qemu" },
+  keys: { type: "string" },
+  "image-version": { type: "string" },
+  "minimum-version": { type: "string" },
+  compress: { type: "boolean", default: false },
+  locked: { type: "boolean", default: false },
+  "dry-run": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
+
 /** `cepa image …`; returns the exit status: 0 done, 1 failed, 2 not understood. */
 export async function runImageCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   if (args[0] === "keys") return runImageKeysCommand(args.slice(1), signal);
   if (args[0] === "cves") return runImageCvesCommand(args.slice(1));
   if (args[0] === "lock") return runImageLockCommand(args.slice(1), signal);
-  const options = readOptions(args);
-  if (options === undefined) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  if (typeof options === "string") {
-    process.stderr.write(`${options}\n${USAGE}`);
-    return 2;
-  }
-  const profile = findProfile(options.profile);
-  if (profile === undefined) {
-    process.stderr.write(`cepa image: no profile ${options.profile}; there are ${PROFILES.map((p) => p.name)}\n`);
-    return 2;
-  }
+  return runParsed(USAGE, args, OPTIONS, async (values, positionals) =>
+    build(readOptions(values, positionals), signal),
+  );
+}
+
+async function build(options: Options, signal: AbortSignal): Promise<number> {
+  const { profile } = options;
   const startedMs = nodeClock.monotonicMs();
   try {
     const project = await findCheckout();
     const { version } = JSON.parse(await readFile(`${project}/package.json`, "utf8")) as { version: string };
-    const build: BuildOptions = {
+    const order: BuildOptions = {
       profile,
       version: options.imageVersion ?? version,
       isCompressed: options.compress,
@@ -79,7 +83,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
     };
     const ports = { exec: nodeExec, clock: nodeClock, report: reportImageStep };
     if (options.dryRun) {
-      const steps = await planImage(build, ports, signal);
+      const steps = await planImage(order, ports, signal);
       process.stdout.write(options.json ? `${JSON.stringify(steps, undefined, 2)}\n` : renderPlan(steps));
       return 0;
     }
@@ -88,8 +92,8 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
       return 1;
     }
     process.umask(0o022); // modes of what is made are part of the image
-    const manifest = await withBuildLock(`${build.paths.cache}/lock`, nodeClock, reportWaiting, signal, () =>
-      buildImage(build, ports, signal),
+    const manifest = await withBuildLock(`${order.paths.cache}/lock`, nodeClock, reportWaiting, signal, () =>
+      buildImage(order, ports, signal),
     );
     if (options.json) process.stdout.write(`${JSON.stringify(manifest, undefined, 2)}\n`);
     else {
@@ -129,7 +133,7 @@ export async function runImageCommand(args: readonly string[], signal: AbortSign
 }
 
 interface Options {
-  readonly profile: string;
+  readonly profile: ImageProfile;
   readonly keys: string | undefined;
   readonly imageVersion: string | undefined;
   readonly minimumVersion: string | undefined;
@@ -139,43 +143,30 @@ interface Options {
   readonly json: boolean;
 }
 
-function readOptions(args: readonly string[]): Options | string | undefined {
-  if (args.includes("--help") || args.includes("-h")) return undefined;
-  const [command, ...rest] = args;
-  if (command !== "build")
-    return command === undefined ? "cepa image: no command" : `cepa image: no command ${command}`;
-  try {
-    const { values } = parseArgs({
-      args: rest,
-      options: {
-        profile: { type: "string", default: "qemu" },
-        keys: { type: "string" },
-        "image-version": { type: "string" },
-        "minimum-version": { type: "string" },
-        compress: { type: "boolean", default: false },
-        locked: { type: "boolean", default: false },
-        "dry-run": { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-      },
-    });
-    for (const name of ["image-version", "minimum-version"] as const) {
-      const given = values[name];
-      if (given !== undefined && !isVersion(given))
-        return `cepa image: --${name}: expected ${VERSION_WORDS}, found ${JSON.stringify(given)}`;
-    }
-    return {
-      profile: values.profile,
-      keys: values.keys,
-      imageVersion: values["image-version"],
-      minimumVersion: values["minimum-version"],
-      compress: values.compress,
-      locked: values.locked,
-      dryRun: values["dry-run"],
-      json: values.json,
-    };
-  } catch (error) {
-    return `cepa image: ${(error as Error).message}`;
+function readOptions(values: ParsedValues<typeof OPTIONS>, [command, ...more]: readonly string[]): Options {
+  if (command === undefined) throw new UsageError("cepa image: no command");
+  if (command !== "build") throw new UsageError(`cepa image: no command ${JSON.stringify(command)}`);
+  if (more.length > 0) throw new UsageError(`cepa image build: unexpected ${JSON.stringify(more[0])}`);
+  const profile = findProfile(values.profile);
+  if (profile === undefined)
+    throw new UsageError(
+      `cepa image: no profile ${values.profile}; there are ${PROFILES.map(({ name }) => name).join(", ")}`,
+    );
+  for (const name of ["image-version", "minimum-version"] as const) {
+    const given = values[name];
+    if (given !== undefined && !isVersion(given))
+      throw new UsageError(`cepa image: --${name}: expected ${VERSION_WORDS}, found ${JSON.stringify(given)}`);
   }
+  return {
+    profile,
+    keys: values.keys,
+    imageVersion: values["image-version"],
+    minimumVersion: values["minimum-version"],
+    compress: values.compress,
+    locked: values.locked,
+    dryRun: values["dry-run"],
+    json: values.json,
+  };
 }
 
 function readEpochS(text: string | undefined): number | undefined {
