@@ -1,4 +1,5 @@
-import { mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
+import { createPublicKey, X509Certificate } from "node:crypto";
+import { mkdtemp, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import type { Clock, Exec } from "../core/ports.ts";
 import { checkUri, readSecureBootKeys, SecureBootKeysError } from "./secure-boot-keys.ts";
 import { makeCertificate } from "./signing-certificate.ts";
@@ -41,8 +42,16 @@ export async function makeNextDb(
   }
 }
 
-/** db-next becomes db, and db becomes db-former. What was cut off goes on where it was: db.crt goes first, and comes last. */
-export async function useNextDb(folder: string): Promise<void> {
+export interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * db-next becomes db, and db becomes db-former: which files of the folder get which names, in this order. db.crt goes first, and comes
+ * last, so that what was cut off goes on where it was. Throws when the next key does not belong to its certificate.
+ */
+export async function planNextDb(folder: string, exec: Exec, signal: AbortSignal): Promise<readonly Move[]> {
   const names = new Set(await readdir(folder));
   if (!names.has("db-next.crt"))
     throw new SecureBootKeysError(
@@ -50,27 +59,65 @@ export async function useNextDb(folder: string): Promise<void> {
       `${folder} has no db-next.crt: \`cepa image keys ${folder} --next-db\` makes the next db`,
     );
   const privateOf = (name: string) => PRIVATE_ENDS.map((end) => `${name}.${end}`).filter((file) => names.has(file));
-  if (names.has("db.crt")) {
+  const renamed = (files: readonly string[], from: string, to: string) =>
+    files.map((file) => ({ from: file, to: file.replace(from, to) }));
+  const hasBegun = !names.has("db.crt");
+  if (!hasBegun) {
     const former = (await filesOf(folder, "db-former"))[0];
     if (former !== undefined)
       throw new SecureBootKeysError(
         "exists",
         `${folder}/${former} is there, of an earlier change: put it into the safe first`,
       );
-    if (privateOf("db").length !== 1 || privateOf("db-next").length !== 1)
+    const [next, ...more] = privateOf("db-next");
+    if (privateOf("db").length !== 1 || next === undefined || more.length > 0)
       throw new SecureBootKeysError(
         "incomplete",
         `${folder}: expected one of .key and .uri beside each of db.crt and db-next.crt`,
       );
-    await rename(`${folder}/db.crt`, `${folder}/db-former.crt`);
+    await checkBelongs(folder, next, exec, signal);
   }
-  if (privateOf("db-former").length === 0)
-    for (const file of privateOf("db"))
-      await rename(`${folder}/${file}`, `${folder}/${file.replace("db", "db-former")}`);
-  for (const file of privateOf("db-next"))
-    await rename(`${folder}/${file}`, `${folder}/${file.replace("db-next", "db")}`);
-  await rename(`${folder}/db-next.crt`, `${folder}/db.crt`);
+  return [
+    ...(hasBegun ? [] : renamed(["db.crt"], "db", "db-former")),
+    ...(privateOf("db-former").length === 0 ? renamed(privateOf("db"), "db", "db-former") : []),
+    ...renamed([...privateOf("db-next"), "db-next.crt"], "db-next", "db"),
+  ];
+}
+
+export async function useNextDb(folder: string, exec: Exec, signal: AbortSignal): Promise<void> {
+  for (const { from, to } of await planNextDb(folder, exec, signal))
+    await rename(`${folder}/${from}`, `${folder}/${to}`);
   await flushFolder(folder);
+}
+
+/** What it signs would start nowhere, and images that it has signed are found out only when boxes refuse them. */
+async function checkBelongs(folder: string, file: string, exec: Exec, signal: AbortSignal): Promise<void> {
+  const path = `${folder}/${file}`;
+  let belongs: boolean;
+  try {
+    const { publicKey } = new X509Certificate(await readFile(`${folder}/db-next.crt`));
+    const text = await readFile(path, "utf8");
+    belongs = publicKey.equals(
+      createPublicKey(file.endsWith(".uri") ? await readTokenKey(text.trim(), path, exec, signal) : text),
+    );
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof SecureBootKeysError) throw cause;
+    const { message } = cause as Error;
+    throw new SecureBootKeysError("mismatch", `${path} can't be compared with db-next.crt: ${message}`, { cause });
+  }
+  if (!belongs)
+    throw new SecureBootKeysError(
+      "mismatch",
+      `${path} is not the key of db-next.crt; nothing was renamed. Take both from the safe as \`cepa image keys ${folder} --next-db\` made them`,
+    );
+}
+
+/** The public half, PEM, of a key in a token. */
+async function readTokenKey(uri: string, where: string, exec: Exec, signal: AbortSignal): Promise<string> {
+  checkUri(where, uri);
+  return (await exec("openssl", ["pkey", "-engine", "pkcs11", "-inform", "engine", "-in", uri, "-pubout"], signal))
+    .stdout;
 }
 
 async function filesOf(folder: string, name: string): Promise<readonly string[]> {

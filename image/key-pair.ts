@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from "node:crypto";
-import { open } from "node:fs/promises";
+import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { open, readFile } from "node:fs/promises";
 
 /**
  * Pairs of a folder of keys, beside those of Secure Boot: `update` (Ed25519) signs updates, `pcr` (RSA-2048, which every TPM checks)
@@ -19,7 +19,17 @@ export async function makeKeyPair(folder: string, pair: KeyPair): Promise<void> 
     pair === "update" ? generateKeyPairSync("ed25519") : generateKeyPairSync("rsa", { modulusLength: 2048 });
   const [privateFile, publicFile] = keyPairFiles(pair);
   await writeNew(`${folder}/${privateFile}`, String(privateKey.export({ format: "pem", type: "pkcs8" })), 0o600);
-  await writeNew(`${folder}/${publicFile}`, String(publicKey.export({ format: "pem", type: "spki" })), 0o644);
+  await writePublicHalf(`${folder}/${publicFile}`, publicKey);
+}
+
+/** Of a pair whose private half is there. */
+export async function makePublicHalf(folder: string, pair: KeyPair): Promise<void> {
+  const [privateFile, publicFile] = keyPairFiles(pair);
+  await writePublicHalf(`${folder}/${publicFile}`, createPublicKey(await readFile(`${folder}/${privateFile}`)));
+}
+
+function writePublicHalf(path: string, key: KeyObject): Promise<void> {
+  return writeNew(path, String(key.export({ format: "pem", type: "spki" })), 0o644);
 }
 
 export function publicKeyOf({ folder }: { folder: string }, pair: KeyPair): string {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Exec } from "../core/ports.ts";
-import { KEY_PAIRS, type KeyPair, keyPairFiles, makeKeyPair } from "./key-pair.ts";
+import { KEY_PAIRS, keyPairFiles, makeKeyPair, makePublicHalf } from "./key-pair.ts";
 import { makeCertificate } from "./signing-certificate.ts";
 import { faultOfTokenUri } from "./token-uri.ts";
 import { readVendorKeys, type VendorKeys } from "./vendor-keys.ts";
@@ -18,9 +18,9 @@ const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export class SecureBootKeysError extends Error {
   override readonly name = "SecureBootKeysError";
-  readonly code: "exists" | "incomplete" | "badUri";
-  constructor(code: SecureBootKeysError["code"], message: string) {
-    super(message);
+  readonly code: "exists" | "incomplete" | "badUri" | "unreadable" | "mismatch";
+  constructor(code: SecureBootKeysError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }
@@ -86,35 +86,88 @@ async function isFree(folder: string): Promise<boolean> {
 }
 
 /**
- * Adds those pairs to a folder of keys that was made before there were such, and says which. None, and nothing was done: it lacks
- * nothing, or more than that.
+ * Adds what a folder of keys lacks and can be made, to one from before there were such pairs for instance, and says which files. None: it
+ * lacks nothing, or is no folder of keys. Throws when it lacks more: nothing was done.
  */
-export async function addKeyPairs(folder: string): Promise<readonly KeyPair[]> {
-  const missing = await missingFiles(folder);
-  const added = KEY_PAIRS.filter((pair) => keyPairFiles(pair).every((name) => missing.includes(name)));
-  if (missing.length !== added.flatMap(keyPairFiles).length) return [];
-  for (const pair of added) await makeKeyPair(folder, pair);
-  return added;
+export async function addMissingFiles(folder: string): Promise<readonly string[]> {
+  const lack = await findLack(folder);
+  if (lack.isNoSet) return [];
+  if (lack.lost.length > 0) throw incomplete(folder, lack);
+  for (const pair of KEY_PAIRS) {
+    const [privateFile, publicFile] = keyPairFiles(pair);
+    if (lack.makeable.includes(privateFile)) await makeKeyPair(folder, pair);
+    else if (lack.makeable.includes(publicFile)) await makePublicHalf(folder, pair);
+  }
+  return lack.makeable;
 }
 
-async function missingFiles(folder: string): Promise<readonly string[]> {
+/** Files that a folder of keys should have and has not. */
+interface Lack {
+  /** `cepa image keys` makes them: whole pairs, and the public half of one. */
+  readonly makeable: readonly string[];
+  readonly lost: readonly string[];
+  /** It has none of them. */
+  readonly isNoSet: boolean;
+  /** The change to the next db was cut off. */
+  readonly isInChange: boolean;
+}
+
+async function findLack(folder: string): Promise<Lack> {
   const wanted = [
     ...SECURE_BOOT_KEYS.flatMap((key) => [`${key}.key`, `${key}.crt`]),
     GUID_FILE,
     ...KEY_PAIRS.flatMap(keyPairFiles),
   ];
-  const found = new Set(await readdir(folder).catch(() => []));
+  const found = new Set(await listFolder(folder));
   if (found.has(DB_URI_FILE)) found.add("db.key");
-  return wanted.filter((name) => !found.has(name));
+  const missing = wanted.filter((name) => !found.has(name));
+  const makeable = KEY_PAIRS.flatMap((pair) => {
+    const [privateFile, publicFile] = keyPairFiles(pair);
+    if (found.has(publicFile)) return [];
+    return found.has(privateFile) ? [publicFile] : [privateFile, publicFile];
+  });
+  return {
+    makeable,
+    lost: missing.filter((name) => !makeable.includes(name)),
+    isNoSet: missing.length === wanted.length,
+    isInChange: !found.has("db.crt") && found.has("db-former.crt") && found.has(NEXT_DB_FILE),
+  };
+}
+
+async function listFolder(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT") return [];
+    throw new SecureBootKeysError("unreadable", `${folder} can't be read: ${message}`, { cause });
+  }
+}
+
+function incomplete(folder: string, { makeable, lost, isNoSet, isInChange }: Lack): SecureBootKeysError {
+  const command = `\`cepa image keys ${folder}`;
+  const advice = isNoSet
+    ? [`${command}\` makes a set of keys`]
+    : [
+        ...(isInChange ? [`${command} --use-next-db\`, which was cut off, goes on with the change of db`] : []),
+        ...(lost.length > 0 && !isInChange
+          ? [`nothing makes ${lost.join(", ")} again: take what boxes trust from the safe, or from another copy`]
+          : []),
+        ...(makeable.length > 0
+          ? [
+              `${command}\` makes ${makeable.join(", ")}; where boxes trust such a pair already, take that from the safe`,
+            ]
+          : []),
+      ];
+  return new SecureBootKeysError(
+    "incomplete",
+    `${folder} has no ${[...lost, ...makeable].join(", ")}: ${advice.join("; then ")}`,
+  );
 }
 
 export async function readSecureBootKeys(folder: string): Promise<SecureBootKeys> {
-  const missing = await missingFiles(folder);
-  if (missing.length > 0)
-    throw new SecureBootKeysError(
-      "incomplete",
-      `${folder} has no ${missing.join(", ")}: \`cepa image keys ${folder}\` makes a set of keys, or adds the pairs that a set lacks`,
-    );
+  const lack = await findLack(folder);
+  if (lack.lost.length + lack.makeable.length > 0) throw incomplete(folder, lack);
   const ownerGuid = (await readFile(`${folder}/${GUID_FILE}`, "utf8")).trim();
   if (!GUID.test(ownerGuid))
     throw new SecureBootKeysError(

@@ -21,7 +21,7 @@ import { reportImageStep, reportWaiting } from "./image-report.ts";
 const USAGE = `usage: cepa image build [--profile NAME] [--keys FOLDER] [--image-version VERSION] [--minimum-version VERSION] [--dry-run] [--json]
        cepa image lock [--profile NAME]
        cepa image cves FILE [--profile NAME] [--json]
-       cepa image keys FOLDER [--owner NAME] [--db URI] [--next-db | --use-next-db]
+       cepa image keys FOLDER [--owner NAME] [--db URI] [--next-db | --use-next-db [--dry-run]]
 
 build makes the disk image of a sensor, and with keys the set that \`cepa update publish\` takes: dist/cepa-PROFILE-VERSION.update.
 

@@ -86,7 +86,13 @@ test("db in a token, and the next one: certificates are made, and what the firmw
 
   const nextUri = await makeKey("db-2027", "02");
   await makeNextDb(keysFolder, "Provider", { exec: nodeExec, clock: new FakeClock() }, signal, nextUri);
-  await useNextDb(keysFolder);
+  await writeFile(join(keysFolder, "db-next.uri"), `${uri}\n`);
+  await assert.rejects(useNextDb(keysFolder, nodeExec, signal), {
+    code: "mismatch",
+    message: /not the key of db-next/,
+  });
+  await writeFile(join(keysFolder, "db-next.uri"), `${nextUri}\n`);
+  await useNextDb(keysFolder, nodeExec, signal);
   const rolled = await readSecureBootKeys(keysFolder);
   assert.equal(rolled.dbUri, nextUri);
   const [next] = signing({ ...inputs, keys: rolled });
