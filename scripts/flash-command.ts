@@ -39,6 +39,7 @@ The sensor's keys are made here, straight into its state partition; nothing else
   --config FILE            settings of this sensor, JSON, that differ from the defaults
   --size SIZE              of the file, as 8G or 6000M (${DEFAULT_FILE_SIZE}); a device has its own
   --dry-run                say what would be written, and do nothing
+  --json                   with --dry-run: as JSON
   --yes                    don't ask before a disk, a file or a sensor's earlier box is given up
 ${STATE_HELP}
 ${PASSPHRASE_HELP}
@@ -60,6 +61,7 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     config: { type: "string" },
     size: { type: "string" },
     "dry-run": { type: "boolean" },
+    json: { type: "boolean" },
     yes: { type: "boolean" },
     state: { type: "string" },
     "passphrase-file": { type: "string" },
@@ -69,6 +71,8 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     if (values.sensor === undefined) throw new UsageError("cepa flash: --sensor is missing: whose identity?");
     if (image === undefined || path === undefined || more.length > 0)
       throw new UsageError("cepa flash: expected an image, and the file or device to write");
+    if (values.json === true && values["dry-run"] !== true)
+      throw new UsageError("cepa flash: --json goes with --dry-run");
     const fileSizeBytes = parseSize(values.size ?? DEFAULT_FILE_SIZE);
     if (fileSizeBytes === undefined) throw new UsageError(`--size: expected a size like 8G, found ${values.size}`);
     const provider = stateFolder(values.state);
@@ -87,10 +91,18 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     await checkImage(image, target);
     return withImageFile(image, signal, async (imageFile) => {
       const plan = await planImage(image, imageFile, target);
-      process.stderr.write(
-        `sensor ${order.sensor}, ${sensorId}, tunnel address ${vpnAddress}\n${renderFlashPlan(plan, image, target)}`,
-      );
       const isLive = state !== "pending";
+      if (values.json === true) {
+        const { network, store = null } = order;
+        const settings: unknown = JSON.parse(order.settings);
+        const view = { sensor: order.sensor, sensorId, vpnAddress, flashedBefore: isLive, image, target, plan };
+        process.stdout.write(`${JSON.stringify({ ...view, network, store, settings })}\n`);
+        return 0;
+      }
+      process.stderr.write(
+        `sensor ${order.sensor}, ${sensorId}, tunnel address ${vpnAddress}\n` +
+          renderFlashPlan(plan, image, target, { ...order, settingsFile: values.config }),
+      );
       if (isLive)
         process.stderr.write(
           `sensor ${order.sensor} was flashed before: the box that it is now can't connect any more, and what its store ` +

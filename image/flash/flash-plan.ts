@@ -1,3 +1,5 @@
+import type { NetworkConfig } from "../../core/contract/network.ts";
+import type { StoreConfig } from "../../core/contract/store.ts";
 import { STATE_LABEL } from "../layout.ts";
 import { FlashError } from "./flash-error.ts";
 import type { GptPartition } from "./gpt.ts";
@@ -14,6 +16,23 @@ export interface FlashTarget {
   readonly kind: "file" | "device";
   /** Of the device, or that the file will have. */
   readonly sizeBytes: number;
+}
+
+/** A target that was looked at. */
+export interface FoundTarget extends FlashTarget {
+  /** Something is there that would be lost. */
+  readonly exists: boolean;
+  /** Of a device, for people; "" when it says none. */
+  readonly model: string;
+}
+
+/** What makes a box of the image, for people. */
+export interface BoxChoices {
+  readonly network: NetworkConfig;
+  /** undefined: the rest of the disk. */
+  readonly store: StoreConfig | undefined;
+  /** Where its settings are from; undefined: it has the defaults. */
+  readonly settingsFile: string | undefined;
 }
 
 /** What is written, in order; offsets are on the target. */
@@ -43,7 +62,10 @@ export function planFlash(
   if (target.sizeBytes < leastBytes)
     throw new FlashError(
       "tooSmall",
-      `${target.path} has ${toMib(target.sizeBytes)} MiB; image and store need at least ${toMib(leastBytes)} MiB`,
+      target.kind === "device"
+        ? `${target.path} has ${toMib(target.sizeBytes)} MiB; image and store need at least ${toMib(leastBytes)} MiB`
+        : `${target.path} would have ${target.sizeBytes} octets; image and store need at least ${toMib(leastBytes)} MiB: ` +
+            `give a size with its unit, like ${toMib(leastBytes)}M or 8G`,
     );
   const storeAt = image.sizeBytes;
   const wipes = [
@@ -61,17 +83,45 @@ export function planFlash(
   };
 }
 
-export function renderFlashPlan(plan: FlashPlan, image: string, target: FlashTarget): string {
+export function renderFlashPlan(plan: FlashPlan, image: string, target: FoundTarget, box: BoxChoices): string {
   const extent = ({ offsetBytes, sizeBytes }: Extent) => `${toMib(sizeBytes)} MiB at ${toMib(offsetBytes)} MiB`;
   return [
-    `${target.kind} ${target.path}, ${toMib(target.sizeBytes)} MiB`,
+    `${target.kind} ${target.path}${target.model === "" ? "" : ` (${target.model})`}, ${toMib(target.sizeBytes)} MiB, ${fateOf(target)}`,
     ...plan.wipes.map((wipe) => `zero ${extent(wipe)}`),
     ...plan.copies.map((copy) => `copy ${extent(copy)} from ${image}`),
     `make the state partition: ${extent(plan.state)}`,
     "read all of it back and compare",
+    ...networkWords(box.network),
+    `store: ${storeWords(box.store)}`,
+    `settings: ${box.settingsFile === undefined ? "the defaults" : `those of ${box.settingsFile}`}`,
   ]
     .map((line) => `${line}\n`)
     .join("");
+}
+
+function fateOf({ kind, exists }: FoundTarget): string {
+  if (kind === "device") return "all that is on it is lost";
+  return exists ? "is there, and is overwritten" : "is made";
+}
+
+function networkWords({ uplink, span, static: address, vlan, mtuBytes }: NetworkConfig): readonly string[] {
+  const tagged = vlan === undefined ? "" : `, VLAN ${vlan}`;
+  const sized = mtuBytes === undefined ? "" : `, MTU ${mtuBytes} octets`;
+  return [
+    `uplink: ${uplink ?? "the port with the lowest PCI address"}${tagged}${sized}`,
+    address === undefined
+      ? "address: by DHCP"
+      : `address: ${address.address}, gateway ${address.gateway}, DNS ${address.dns.join(", ")}`,
+    `SPAN: ${span?.join(", ") ?? "every other port"}`,
+  ];
+}
+
+function storeWords(store: StoreConfig | undefined): string {
+  if (store === undefined) return "the rest of this disk";
+  const which = store.disk === "second" ? "the second disk of the box" : `the disk ${store.disk} of the box`;
+  return store.take
+    ? `${which}; WHATEVER IS ON IT IS OVERWRITTEN at the first start`
+    : `${which}, which has to be empty, or have a store of ours`;
 }
 
 function toMib(sizeBytes: number): number {

@@ -1,7 +1,9 @@
-import { open, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Exec } from "../../core/ports.ts";
 import { FlashError } from "./flash-error.ts";
-import type { FlashTarget } from "./flash-plan.ts";
+import type { FoundTarget } from "./flash-plan.ts";
 
 /** One block device as lsblk(8) shows it with `--json --bytes`. */
 export interface BlockDevice {
@@ -41,10 +43,13 @@ export async function readTarget(
   fileSizeBytes: number,
   exec: Exec,
   signal: AbortSignal,
-): Promise<FlashTarget & { readonly exists: boolean; readonly model: string }> {
+): Promise<FoundTarget> {
   const status = await stat(path).catch(() => undefined);
   if (status === undefined || status.isFile()) {
     if (status === undefined && path.startsWith("/dev/")) throw new FlashError("badTarget", `there is no ${path}`);
+    await access(status === undefined ? dirname(path) : path, constants.W_OK).catch((cause: Error) => {
+      throw new FlashError("badTarget", `${path} can't be written: ${cause.message}`, { cause });
+    });
     return { path, kind: "file", sizeBytes: fileSizeBytes, exists: status !== undefined && status.size > 0, model: "" };
   }
   if (!status.isBlockDevice()) throw new FlashError("badTarget", `${path} is neither a file nor a disk`);
@@ -64,7 +69,7 @@ export async function readTarget(
  * catches a mount that this process can't see. Source: open(2).
  */
 async function claim(path: string): Promise<void> {
-  const { O_RDWR, O_EXCL } = (await import("node:fs")).constants;
+  const { O_RDWR, O_EXCL } = constants;
   try {
     await (await open(path, O_RDWR | O_EXCL)).close();
   } catch (cause) {

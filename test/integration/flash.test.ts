@@ -135,6 +135,8 @@ test("flash: nothing is written when the passphrase is wrong, or the target is n
   await assert.rejects(flash("/dev/null"), { code: "badTarget" });
   await assert.rejects(flash("/dev/no-such-disk"), { code: "badTarget" });
   assert.equal(await flash(target, "--size", "2300M", "--dry-run"), 0);
+  await assert.rejects(flash(join(folder, "none/box.raw"), "--size", "2300M", "--dry-run"), { code: "badTarget" });
+  assert.equal(await flash(target, "--size", "2300M", "--json"), 2, "--json is of a dry run");
   assert.equal(await flash(target, "--size", "much"), 2);
   assert.equal(await flash(target, "--span", "eth0"), 2);
   assert.equal(await flash(target, "--address", "192.0.2.10/24", "--gateway", "192.0.2.1"), 2, "no --dns");
@@ -147,6 +149,28 @@ test("flash: nothing is written when the passphrase is wrong, or the target is n
   const before = await digest(image);
   await assert.rejects(flash(image, "--yes"), { code: "badTarget" });
   assert.equal(await digest(image), before);
+});
+
+test("flash --dry-run --json: all that would be written, and nothing is", async () => {
+  const target = join(folder, "dry.raw");
+  const cepa = join(import.meta.dirname, "../../scripts/cepa.ts");
+  const choices = ["--vlan", "7", "--store-disk", "second", "--take-store-disk", "--size", "2300M"];
+  const options = ["--sensor", "box-1", "--state", provider, ...choices, "--dry-run", "--json"];
+  const { stdout } = await nodeExec(process.execPath, [cepa, "flash", ...options, image, target], signal);
+  const { sensorId, plan, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.match(String(sensorId), /^[0-9a-f]{16}$/);
+  assert.deepEqual((plan as { state: unknown }).state, { offsetBytes: STATE_AT, sizeBytes: STATE_END - STATE_AT });
+  assert.deepEqual(rest, {
+    sensor: "box-1",
+    vpnAddress: "10.213.1.1",
+    flashedBefore: true,
+    image,
+    target: { path: target, kind: "file", sizeBytes: 2300 * MIB, exists: false, model: "" },
+    network: { vlan: 7 },
+    store: { disk: "second", take: true },
+    settings: {},
+  });
+  await assert.rejects(stat(target), { code: "ENOENT" });
 });
 
 async function enrolment() {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FlashError } from "../../../image/flash/flash-error.ts";
-import { parseSize, planFlash } from "../../../image/flash/flash-plan.ts";
+import {
+  type BoxChoices,
+  type FoundTarget,
+  parseSize,
+  planFlash,
+  renderFlashPlan,
+} from "../../../image/flash/flash-plan.ts";
 import { decodeGpt, type GptPartition } from "../../../image/flash/gpt.ts";
 import { type BlockDevice, findObjection } from "../../../image/flash/target.ts";
 import { GPT_HEAD, GPT_HEAD_DISK_BYTES } from "../../support/gpt-head.ts";
@@ -50,6 +56,75 @@ test("planFlash: no room for the store, no state partition, a cut image", () => 
   failsWith("badImage", { ...IMAGE, partitions: IMAGE.partitions.slice(0, 5) });
   failsWith("badImage", { ...IMAGE, sizeBytes: 2000 * MIB });
 });
+
+test("planFlash: a size without its unit", () =>
+  assert.throws(
+    () => planFlash(IMAGE, { path: "box.raw", kind: "file", sizeBytes: 8 }),
+    /box\.raw would have 8 octets; .* need at least \d+ MiB: give a size with its unit, like \d+M or 8G/,
+  ));
+
+const CHOICES: readonly {
+  name: string;
+  target: Omit<FoundTarget, "sizeBytes">;
+  box: BoxChoices;
+  lines: readonly string[];
+}[] = [
+  {
+    name: "a new file, and nothing chosen",
+    target: { path: "box.raw", kind: "file", exists: false, model: "" },
+    box: { network: {}, store: undefined, settingsFile: undefined },
+    lines: [
+      "file box.raw, 6144 MiB, is made",
+      "uplink: the port with the lowest PCI address",
+      "address: by DHCP",
+      "SPAN: every other port",
+      "store: the rest of this disk",
+      "settings: the defaults",
+    ],
+  },
+  {
+    name: "a file that is there, and all chosen",
+    target: { path: "box.raw", kind: "file", exists: true, model: "" },
+    box: {
+      network: {
+        uplink: "0000:01:00.0",
+        span: ["0000:02:00.0", "02:00:00:00:00:01"],
+        static: { address: "192.0.2.10/24", gateway: "192.0.2.1", dns: ["192.0.2.53", "198.51.100.53"] },
+        vlan: 7,
+        mtuBytes: 9000,
+      },
+      store: { disk: "second", take: true },
+      settingsFile: "branch.json",
+    },
+    lines: [
+      "file box.raw, 6144 MiB, is there, and is overwritten",
+      "uplink: 0000:01:00.0, VLAN 7, MTU 9000 octets",
+      "address: 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.53, 198.51.100.53",
+      "SPAN: 0000:02:00.0, 02:00:00:00:00:01",
+      "store: the second disk of the box; WHATEVER IS ON IT IS OVERWRITTEN at the first start",
+      "settings: those of branch.json",
+    ],
+  },
+  {
+    name: "a disk, and a disk for the store",
+    target: { path: "/dev/sdx", kind: "device", exists: true, model: "Stick" },
+    box: { network: {}, store: { disk: "/dev/disk/by-id/ata-X", take: false }, settingsFile: undefined },
+    lines: [
+      "device /dev/sdx (Stick), 6144 MiB, all that is on it is lost",
+      "store: the disk /dev/disk/by-id/ata-X of the box, which has to be empty, or have a store of ours",
+    ],
+  },
+];
+for (const { name, target, box, lines } of CHOICES)
+  test(`renderFlashPlan: ${name}`, () => {
+    const found = { ...target, sizeBytes: 6144 * MIB };
+    const rendered = renderFlashPlan(planFlash(IMAGE, found), "image.raw", found, box).split("\n");
+    assert.deepEqual(
+      rendered.filter((line) => lines.includes(line)),
+      lines,
+    );
+    assert.ok(rendered.includes("copy 1057 MiB at 0 MiB from image.raw"), rendered.join("\n"));
+  });
 
 const SIZES = [
   ["8G", 8 * 1024 * MIB],
