@@ -57,6 +57,7 @@ export async function planImage(
   signal: AbortSignal,
 ): Promise<readonly Step[]> {
   const inputs = await readInputs({ ...options, epochS: options.epochS ?? 0 }, ports, signal);
+  if (options.isLocked) await readLock(inputs);
   const { minimumVersion } = options;
   const update = { minimumVersion, rootHash: UNKNOWN_ROOT_HASH, sizes: UNKNOWN_SIZES };
   return [
@@ -146,8 +147,14 @@ export async function lockImage(options: BuildOptions, ports: BuildPorts, signal
 
 /** Throws an ImageError when there is no lock, or when it lacks what the image needs, or what it names can't be had. */
 async function holdLock(inputs: ImageInputs, ports: BuildPorts, signal: AbortSignal): Promise<void> {
-  const { paths, profile, definitions, apt } = inputs;
-  const { packageLock, packagesKept } = workPathsOf(paths, profile);
+  const { packageLock, packagesKept } = workPathsOf(inputs.paths, inputs.profile);
+  const lock = await readLock(inputs);
+  const found = { apt: inputs.apt, exec: ports.exec };
+  await holdLockedPackages(lock, packageLock, packagesKept, SUITE, found, signal);
+}
+
+async function readLock({ paths, profile, definitions }: ImageInputs): Promise<PackageLock> {
+  const { packageLock } = workPathsOf(paths, profile);
   const text = await readFile(packageLock, "utf8").catch((cause: Error) => {
     const message = `${packageLock}: ${cause.message}; \`cepa image lock --profile ${profile.name}\` makes it`;
     throw new ImageError("missingInput", message, { cause });
@@ -163,7 +170,7 @@ async function holdLock(inputs: ImageInputs, ports: BuildPorts, signal: AbortSig
       `${packageLock} lacks ${missing.join(", ")}, which image/definitions or image/profiles name: ` +
         `\`cepa image lock --profile ${profile.name}\` locks what they name now`,
     );
-  await holdLockedPackages(lock, packageLock, packagesKept, SUITE, { apt, exec: ports.exec }, signal);
+  return lock;
 }
 
 function runnerPathsOf({ paths, profile, keys }: ImageInputs): StepRunnerPaths {

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { ConfigError } from "../core/checked-json.ts";
 import { nodeClock } from "../core/node/clock.ts";
 import { nodeExec } from "../core/node/exec.ts";
-import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
+import { compareVersions, isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
 import { type BuildOptions, buildImage, planImage } from "../image/build.ts";
 import { withBuildLock } from "../image/build-lock.ts";
 import { findProfile, type ImageProfile, PROFILES } from "../image/profile.ts";
@@ -28,7 +28,7 @@ build makes the disk image of a sensor, and with keys the set that \`cepa update
   --profile NAME  ${PROFILES.map(({ name }) => name).join(", ")} (default: qemu)
   --keys FOLDER   sign for Secure Boot, and for updates, with the keys there; without it nothing is signed, and the box takes no updates
   --image-version VERSION    of the image (default: that of this checkout)
-  --minimum-version VERSION  boxes that have seen this update take none below, whoever signed it (default: none)
+  --minimum-version VERSION  boxes that have seen this update take none below, whoever signed it; with --keys (default: none)
   --compress      leave dist/cepa-PROFILE.raw.zst too, for handing on; \`cepa flash\` takes either
   --locked        take the packages that image/locks/PROFILE.json names, and fail when one isn't to be had or has another hash
   --dry-run       print the steps and do nothing
@@ -70,12 +70,17 @@ async function build(options: Options, signal: AbortSignal): Promise<number> {
   try {
     const project = await findCheckout();
     const { version } = JSON.parse(await readFile(`${project}/package.json`, "utf8")) as { version: string };
+    const { imageVersion = version, minimumVersion = LEAST_VERSION } = options;
+    if (compareVersions(minimumVersion, imageVersion) > 0)
+      throw new UsageError(
+        `cepa image: --minimum-version ${minimumVersion} is above the image's own version, ${imageVersion}: no box would take it`,
+      );
     const order: BuildOptions = {
       profile,
-      version: options.imageVersion ?? version,
+      version: imageVersion,
       isCompressed: options.compress,
       isLocked: options.locked,
-      minimumVersion: options.minimumVersion ?? LEAST_VERSION,
+      minimumVersion,
       paths: { project, cache: `${project}/.cache/image`, dist: `${project}/dist` },
       mirrorUrl: process.env.CEPA_MIRROR,
       keysFolder: options.keys === undefined ? undefined : resolve(options.keys),
@@ -115,7 +120,7 @@ async function build(options: Options, signal: AbortSignal): Promise<number> {
     }
     return 0;
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal.aborted || error instanceof UsageError) throw error;
     process.stderr.write(`cepa image: ${error instanceof Error ? error.message : String(error)}\n`);
     if (
       !(
@@ -157,6 +162,8 @@ function readOptions(values: ParsedValues<typeof OPTIONS>, [command, ...more]: r
     if (given !== undefined && !isVersion(given))
       throw new UsageError(`cepa image: --${name}: expected ${VERSION_WORDS}, found ${JSON.stringify(given)}`);
   }
+  if (values["minimum-version"] !== undefined && values.keys === undefined)
+    throw new UsageError("cepa image: --minimum-version is of the update's set, which only a build with --keys makes");
   return {
     profile,
     keys: values.keys,

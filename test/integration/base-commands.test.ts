@@ -92,6 +92,17 @@ test("--help everywhere, exit status 2 for what is not understood, and what to d
   }
 });
 
+test("image build: what can't come to anything is refused before anything is done", async () => {
+  const build = (...args: readonly string[]) => cepa(["image", "build", "--dry-run", ...args]);
+  const above = ["--keys", "keys", "--image-version", "1.0.0", "--minimum-version", "9.9.9"];
+  const refused = await build(...above);
+  assert.deepEqual([refused.status, refused.stdout], [2, ""]);
+  assert.match(refused.stderr, /--minimum-version 9\.9\.9 is above the image's own version, 1\.0\.0/);
+  const unsigned = await build("--minimum-version", "0.0.1");
+  assert.equal(unsigned.status, 2);
+  assert.match(unsigned.stderr, /--minimum-version is of the update's set, which only a build with --keys makes/);
+});
+
 test("init: makes a provider once; a bad one leaves nothing behind", async () => {
   const noPassphrase = await cepa(["init", "--remote", "192.0.2.1"], { CEPA_PASSPHRASE_FILE: join(folder, "none") });
   assert.equal(noPassphrase.status, 1);
