@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import packageJson from "../package.json" with { type: "json" };
 import { runAlertsCommand } from "./alerts-command.ts";
 import { runAuditCommand } from "./audit-command.ts";
 import { runBaseCommand } from "./base-command.ts";
@@ -14,7 +15,10 @@ const USAGE = `usage: cepa COMMAND …
 
   init           make a provider: certificate authority, keys, settings
   image build    build the disk image of a sensor
-  sensor         add, list, show, set, hold and release sensors
+  image keys     make the keys that boxes trust, and change the one that signs what boots
+  image lock     write down which packages an image is made of
+  image cves     list the known flaws of an image's packages
+  sensor         add, list, show, set, hold, release, reset and wipe sensors
   flash          write the image and one sensor's identity on a disk
   base run       run base: the VPN, key release, the link, the alert inbox
   update         publish versions of the image, and say who gets them
@@ -23,7 +27,7 @@ const USAGE = `usage: cepa COMMAND …
   alerts         emergency messages that sensors have sent
   audit verify   check that the audit log is whole
 
-cepa COMMAND --help says more. Commands that know a provider take --state DIR, else CEPA_STATE, else
+cepa COMMAND --help says more, cepa --version which this is. Commands that know a provider take --state DIR, else CEPA_STATE, else
 ~/.local/share/cepa. Exit status: 0 done, 1 failed, 2 not understood.
 `;
 
@@ -61,6 +65,10 @@ async function runCommandLine(stop: AbortController): Promise<number> {
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     (name === undefined ? process.stderr : process.stdout).write(USAGE);
     return name === undefined ? 2 : 0;
+  }
+  if (name === "--version") {
+    process.stdout.write(`cepa ${packageJson.version}\n`);
+    return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {

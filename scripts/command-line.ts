@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { ConfigError } from "../core/checked-json.ts";
 import { Secret } from "../core/secret.ts";
 
 /** Arguments that a command does not understand: exit status 2, with its usage. */
@@ -61,6 +62,20 @@ function refuseEmpty({ values, positionals }: { values: object; positionals: rea
   if (option !== undefined) throw new UsageError(`${option.length === 1 ? "-" : "--"}${option} is empty`);
   const index = positionals.indexOf("");
   if (index >= 0) throw new UsageError(`argument ${index + 1} is empty`);
+}
+
+/**
+ * What `read` takes, given by options: a ConfigError becomes a UsageError that names the option in place of the path, whose last key
+ * is in `options`.
+ */
+export function readByOption<T>(options: Readonly<Record<string, string>>, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const key = error.path.replace(/\[\d+\]$/, "").replace(/^.*\./, "");
+    throw new UsageError(`${options[key] ?? error.path}${error.message.slice(error.path.length)}`);
+  }
 }
 
 export type ParsedValues<T extends ParseArgsOptionsConfig> = ReturnType<typeof parse<T>>["values"];

@@ -16,7 +16,15 @@ import { withMemoryFolder, writeStatePartition } from "../image/flash/state-part
 import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
 import { checkPassphrase, enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
-import { PASSPHRASE_HELP, readPassphrase, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
+import {
+  PASSPHRASE_HELP,
+  readByOption,
+  readPassphrase,
+  runParsed,
+  STATE_HELP,
+  stateFolder,
+  UsageError,
+} from "./command-line.ts";
 import { readNetworkFlags } from "./network-flags.ts";
 
 const DEFAULT_FILE_SIZE = "8G";
@@ -204,11 +212,7 @@ function readStoreFlags(disk: string | undefined, take = false): StoreConfig | u
     if (take) throw new UsageError("cepa flash: --take-store-disk goes with --store-disk");
     return undefined;
   }
-  try {
-    return readStoreConfig({ disk, take });
-  } catch (error) {
-    throw new UsageError(`cepa flash: --store-disk: ${(error as Error).message}`);
-  }
+  return readByOption({ disk: "--store-disk" }, () => readStoreConfig({ disk, take }));
 }
 
 async function readSettings(file: string | undefined): Promise<string> {

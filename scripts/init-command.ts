@@ -3,8 +3,16 @@ import { nodeExec } from "../core/node/exec.ts";
 import { ExecError } from "../core/ports.ts";
 import { initProvider } from "../provider/init.ts";
 import { statePaths } from "../provider/state/paths.ts";
-import { baseAddress, type ProviderSettings, parseRemote } from "../provider/state/settings.ts";
-import { PASSPHRASE_HELP, readPassphrase, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
+import { baseAddress, type ProviderSettings, parseRemote, readSettingsJson } from "../provider/state/settings.ts";
+import {
+  PASSPHRASE_HELP,
+  readByOption,
+  readPassphrase,
+  runParsed,
+  STATE_HELP,
+  stateFolder,
+  UsageError,
+} from "./command-line.ts";
 
 const USAGE = `usage: cepa init --remote HOST[:UDPPORT[,TCPPORT]] [options]
 
@@ -22,6 +30,12 @@ ${PASSPHRASE_HELP}
 
 The passphrase protects the CA's key and every key at rest: base asks for it when it starts. It can't be recovered.
 `;
+
+/** Of the settings that they set. */
+const OPTIONS = {
+  ...{ vpnSubnet: "--vpn-subnet", smsNumber: "--sms-number", authorityFolder: "--ca-dir" },
+  ...{ listenUdpPort: "--listen-ports", listenTcpPort: "--listen-ports" },
+};
 
 const NO_SMS_NUMBER = "+10000000000";
 
@@ -44,9 +58,12 @@ export function runInitCommand(args: readonly string[], signal: AbortSignal): Pr
     if (remote === undefined)
       throw new UsageError(`--remote: expected HOST[:UDPPORT[,TCPPORT]], found ${JSON.stringify(values.remote)}`);
     const listen = /^(\d{1,5}),(\d{1,5})$/.exec(values["listen-ports"] ?? `${remote.udpPort},${remote.tcpPort}`);
-    if (listen === null) throw new UsageError("--listen-ports: expected UDP,TCP like 1194,443");
+    if (listen === null)
+      throw new UsageError(
+        `--listen-ports: expected UDP,TCP like 1194,443, found ${JSON.stringify(values["listen-ports"])}`,
+      );
     const folder = stateFolder(values.state);
-    const settings: ProviderSettings = {
+    const given: ProviderSettings = {
       vpnSubnet: values["vpn-subnet"] ?? "10.213.0.0/16",
       remoteHost: remote.host,
       remoteUdpPort: remote.udpPort,
@@ -59,6 +76,7 @@ export function runInitCommand(args: readonly string[], signal: AbortSignal): Pr
         values["ca-dir"] === undefined ? statePaths(folder).defaultAuthorityFolder : resolve(values["ca-dir"]),
       createdAtMs: Date.now(),
     };
+    const settings = readByOption(OPTIONS, () => readSettingsJson(given));
     const passphrase = await readPassphrase(values["passphrase-file"], true);
     try {
       await initProvider(folder, passphrase, settings, nodeExec, signal);

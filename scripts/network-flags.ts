@@ -1,6 +1,5 @@
-import { ConfigError } from "../core/checked-json.ts";
 import { type NetworkConfig, readNetworkConfig } from "../core/contract/network.ts";
-import { UsageError } from "./command-line.ts";
+import { readByOption, UsageError } from "./command-line.ts";
 
 /** Options of `cepa flash`, as they were given. */
 export interface NetworkFlags {
@@ -13,6 +12,11 @@ export interface NetworkFlags {
   readonly mtu?: string | undefined;
 }
 
+const OPTIONS = {
+  ...{ uplink: "--uplink", span: "--span", vlan: "--vlan", mtuBytes: "--mtu" },
+  ...{ address: "--address", gateway: "--gateway", dns: "--dns" },
+};
+
 /** What becomes network.json of a box. Throws a UsageError that names the option: at the box nobody is there to see it. */
 export function readNetworkFlags(flags: NetworkFlags): NetworkConfig {
   const { address, gateway, dns, vlan, mtu } = flags;
@@ -24,24 +28,15 @@ export function readNetworkFlags(flags: NetworkFlags): NetworkConfig {
     );
   if (uplink !== undefined && span?.includes(uplink))
     throw new UsageError(`cepa flash: --span ${uplink}: that port is the uplink`);
-  try {
-    return readNetworkConfig({
+  return readByOption(OPTIONS, () =>
+    readNetworkConfig({
       ...(uplink !== undefined && { uplink }),
       ...(span !== undefined && { span }),
       ...(address !== undefined && { static: { address, gateway, dns } }),
       ...(vlan !== undefined && { vlan: wholeNumber(vlan) }),
       ...(mtu !== undefined && { mtuBytes: wholeNumber(mtu) }),
-    });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new UsageError(`cepa flash: ${optionOf(error.path)}${error.message.slice(error.path.length)}`);
-  }
-}
-
-/** `network.static.dns[1]` is --dns. */
-function optionOf(path: string): string {
-  const name = path.replace(/^.*\./, "").replace(/\[\d+\]$/, "");
-  return `--${name === "mtuBytes" ? "mtu" : name}`;
+    }),
+  );
 }
 
 /** What is no number stays text, for the reader to say what it found. */

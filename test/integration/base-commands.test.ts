@@ -58,6 +58,10 @@ test("--help everywhere, exit status 2 for what is not understood, and what to d
     assert.equal(status, 0, command.join(" "));
     assert.match(stdout, /cepa/, command.join(" "));
   }
+  const { version } = JSON.parse(await readFile(join(dirname(dirname(CEPA)), "package.json"), "utf8")) as {
+    version: string;
+  };
+  assert.deepEqual(await cepa(["--version"]), { status: 0, stdout: `cepa ${version}\n`, stderr: "" });
   for (const args of [
     [],
     ["nonsense"],
@@ -110,7 +114,19 @@ test("init: makes a provider once; a bad one leaves nothing behind", async () =>
   const short = await cepa(["init", "--remote", "192.0.2.1", "--passphrase-file", join(folder, "short")]);
   assert.match(short.stderr, /a passphrase has at least 8 octets/);
   const badSubnet = await cepa(["init", "--remote", "192.0.2.1", "--vpn-subnet", "8.8.0.0/16"]);
-  assert.match(badSubnet.stderr, /vpnSubnet: expected a private subnet from \/8 to \/22/);
+  assert.match(badSubnet.stderr, /^--vpn-subnet: expected a private subnet from \/8 to \/22/);
+  const options = [
+    ["--sms-number", "0441632", /expected a number like \+441632960961, found "0441632"/],
+    ["--vpn-subnet", "ten", /expected a subnet like 10\.213\.0\.0\/16, found "ten"/],
+    ["--listen-ports", "1194", /expected UDP,TCP like 1194,443, found "1194"/],
+    ["--listen-ports", "1194,70000", /expected an integer, 1\.\.65535, found 70000/],
+  ] as const;
+  for (const [option, value, why] of options) {
+    const { status, stderr } = await cepa(["init", "--remote", "192.0.2.1", option, value]);
+    assert.equal(status, 2, stderr);
+    assert.ok(stderr.startsWith(`${option}: `), stderr);
+    assert.match(stderr, why);
+  }
   const noOpenvpn = await cepa(["init", "--remote", "192.0.2.1"], { PATH: "/nonexistent" });
   assert.match(noOpenvpn.stderr, /apt-get install openvpn/);
   assert.deepEqual(await readdir(state).catch(() => []), []);
