@@ -1,15 +1,16 @@
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { PcapSelection } from "../core/contract/role.ts";
+import { writeWholeFile } from "../core/node/whole-file.ts";
 import { openSelection, SelectionError } from "./roles/capture-retrieval.ts";
 
 const PCAP_USAGE = `cepa-sensor pcap -w FILE [--session ID] [--filter BPF] [--max-bytes N] [--nsm FOLDER]
 
 Frames out of the store, as a pcap file with nanosecond times; also those of the file being written.
 
-  -w FILE          where to; "-" is standard output
+  -w FILE          where to, written as FILE.part until it is whole; "-" is standard output
   --session ID     those of one session, by the id of its row
   --filter BPF     those that match; with --session, both
   --max-bytes N    stop before the file is larger than this (1 GiB)
@@ -36,6 +37,10 @@ export async function runPcapCommand(args: readonly string[], signal: AbortSigna
     return 0;
   }
   if (values.write === undefined) return refuse("where to? Give -w FILE");
+  if (!existsSync(join(values.nsm, "pcap"))) {
+    process.stderr.write(`cepa-sensor pcap: --nsm: there is no store in ${values.nsm}\n`);
+    return 1;
+  }
   const selection: PcapSelection = {
     ...(values.session !== undefined && { sessionId: Number(values.session) }),
     ...(values.filter !== undefined && { filter: values.filter }),
@@ -51,11 +56,8 @@ export async function runPcapCommand(args: readonly string[], signal: AbortSigna
 }
 
 async function writeTo(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const output = path === "-" ? process.stdout : createWriteStream(path, { mode: 0o600 });
-  for await (const chunk of chunks) if (!output.write(chunk)) await once(output, "drain");
-  if (output === process.stdout) return;
-  output.end();
-  await finished(output);
+  if (path !== "-") return void (await writeWholeFile(path, chunks));
+  for await (const chunk of chunks) if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
 }
 
 function refuse(why: string): number {

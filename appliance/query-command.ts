@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { renderJsonLine } from "../core/json-line.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
+import { listDays } from "./session/day-files.ts";
 import { ANSWER_MAX_BYTES } from "./session/query.ts";
 import { type Cell, QUERY_DAYS_MAX, type QueryAnswer, QueryError, queryStore, VIEWS } from "./session/query-store.ts";
 import { printable } from "./session/table-lines.ts";
@@ -55,6 +56,8 @@ export async function runQueryCommand(args: readonly string[], _signal: AbortSig
   if (!Number.isInteger(maxRows) || maxRows < 1) return complain("query: --max-rows takes a number from 1 on", USAGE);
   if (!values.answer && !existsSync(values.store))
     return complain(`query: --store: there is no ${values.store}`, FAILED);
+  if (!values.answer && listDays(values.store).length === 0)
+    return complain(`query: --store: ${values.store} has no file of a day`, FAILED);
   const sql = given === "-" ? readFileSync(STANDARD_INPUT, "utf8") : given;
   try {
     const answer = queryStore(values.store, sql, { maxRows, maxBytes: values.answer ? ANSWER_MAX_BYTES : 2 ** 30 });

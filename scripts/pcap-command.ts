@@ -1,5 +1,5 @@
-import { open, rename, rm } from "node:fs/promises";
 import { PCAP_MAX_BYTES } from "../core/contract/link.ts";
+import { writeWholeFile } from "../core/node/whole-file.ts";
 import { askPcap } from "../provider/base/api-client.ts";
 import { statePaths } from "../provider/state/paths.ts";
 import { readSettings } from "../provider/state/settings.ts";
@@ -45,30 +45,10 @@ export function runPcapCommand(args: readonly string[], signal: AbortSignal): Pr
       maxBytes: readWhole("--max-bytes", values["max-bytes"]),
     };
     const chunks = await askPcap(statePaths(folder).socket, wanted, signal);
-    const bytes = values.write === "-" ? await toStandardOutput(chunks) : await toFile(chunks, values.write);
+    const bytes = values.write === "-" ? await toStandardOutput(chunks) : await writeWholeFile(values.write, chunks);
     process.stderr.write(`${bytes} octets\n`);
     return 0;
   });
-}
-
-/** Under another name until it is whole: a file that is there has all that was sent. */
-async function toFile(chunks: AsyncIterable<Uint8Array>, path: string): Promise<number> {
-  const temporary = `${path}.part`;
-  const file = await open(temporary, "w", 0o600);
-  let lengthBytes = 0;
-  try {
-    for await (const chunk of chunks) {
-      await file.write(chunk);
-      lengthBytes += chunk.length;
-    }
-    await file.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await file.close().catch(() => {});
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  return lengthBytes;
 }
 
 async function toStandardOutput(chunks: AsyncIterable<Uint8Array>): Promise<number> {

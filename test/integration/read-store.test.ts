@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -114,6 +114,15 @@ test("a store that isn't there is said to be absent", () => {
   const absent = join(nsm, "absent");
   const { status, stderr } = runSensor(["query", "--store", absent, "select 1"]);
   assert.deepEqual({ status, stderr }, { status: 1, stderr: `cepa-sensor: query: --store: there is no ${absent}\n` });
+  const empty = mkdtempSync(join(nsm, "empty-"));
+  const without = runSensor(["query", "--store", empty, "select 1"]);
+  assert.deepEqual([without.status, without.stdout], [1, ""]);
+  assert.equal(without.stderr, `cepa-sensor: query: --store: ${empty} has no file of a day\n`);
+  const output = join(nsm, "before.pcap");
+  writeFileSync(output, "before");
+  const retrieval = runSensor(["pcap", "--nsm", empty, "--filter", "", "-w", output]);
+  assert.deepEqual([retrieval.status, readFileSync(output, "utf8")], [1, "before"]);
+  assert.equal(retrieval.stderr, `cepa-sensor pcap: --nsm: there is no store in ${empty}\n`);
 });
 
 test("a damaged file is put aside", () => {
