@@ -22,10 +22,10 @@ export async function makeCertificate(
     uri === undefined
       ? [...ALGORITHM, "-keyout", `${folder}/${name}.key`]
       : ["-sha256", "-engine", "pkcs11", "-keyform", "engine", "-key", uri];
-  const subject = `/CN=${commonName.replaceAll(/[/\\]/g, "-")}`;
+  const subject = ["-utf8", "-subj", `/CN=${commonName.replaceAll(/[/\\]/g, "-").replaceAll("+", "\\+")}`]; // + begins another name
   const validity = ["-days", String(VALID_DAYS)];
   const files = [...source, "-out", `${folder}/${name}.crt`];
-  await exec("openssl", ["req", "-x509", ...validity, "-subj", subject, ...files], signal);
+  await exec("openssl", ["req", "-x509", ...validity, ...subject, ...files], signal);
   if (uri === undefined) await chmod(`${folder}/${name}.key`, 0o600);
   else await writeFile(`${folder}/${name}.uri`, `${uri}\n`);
 }

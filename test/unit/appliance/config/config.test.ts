@@ -143,4 +143,11 @@ test("loadNetworkConfig: no file, nothing said; a file; a bad one", async () => 
     message:
       'network.uplink: expected a PCI address like 0000:01:00.0 or a MAC address like 02:00:00:00:00:01, found "eth0"',
   });
+  const gateway = { address: "192.0.2.10/24", gateway: "198.51.100.1", dns: [] };
+  await writeFile(join(stateFolder, "network.json"), JSON.stringify({ static: gateway }));
+  await assert.rejects(loadNetworkConfig(stateFolder), {
+    name: "ConfigError",
+    message:
+      'network.static.gateway: expected the address of another host in the network of 192.0.2.10/24, found "198.51.100.1"',
+  });
 });
