@@ -14,7 +14,6 @@ import { publishCrl, recordCertificate, revokeCertificates } from "./fleet/certi
 import { type Sensor, SensorError, type SensorState, sensorByName } from "./fleet/sensors.ts";
 import { VPN_SERVER_NAME } from "./init.ts";
 import { sealShare } from "./keys/share.ts";
-import { inTransaction } from "./state/database.ts";
 import {
   openCommandKey,
   openProvider,
@@ -125,35 +124,37 @@ export async function enrolSensor(
       share.wipe();
       const emergencyKeyId = sensor.emergencyKeyId === 255 ? 1 : sensor.emergencyKeyId + 1;
       const configNumber = sensor.configNumber + 1;
-      const revoked = inTransaction(database, () => {
-        const count = revokeCertificates(database, sensor.id, nowMs);
-        recordCertificate(database, sensor.id, certificate, nowMs);
-        recordEmergencyKey(provider, sensor.id, emergencyKeyId, emergencyKeyPem, nowMs);
-        database
-          .prepare(
-            `update sensors set state = 'active', enrolled_at_ms = ?, enrolment = enrolment + 1, certificate_serial = ?,
-             wrapped_share = ?, wrapped_wrapping_key = ?, luks_uuid = null, pending_command = null, wipe_ordered_at_ms = null,
-             wipe_begun_at_ms = null, wipe_erased_at_ms = null, wipe_cause = null, emergency_key_id = ?, config_number = ?
-             where id = ?`,
-          )
-          .run(
-            nowMs,
-            certificate.serial,
-            sealed.wrappedShare,
-            sealed.wrappedWrappingKey,
-            emergencyKeyId,
-            configNumber,
-            sensor.id,
-          );
-        return count;
-      });
-      provider.audit.append({
-        atMs: nowMs,
-        who: "base",
-        action: "enrol",
-        sensorId: sensor.id,
-        detail: { name: sensor.name, serial: certificate.serial, certificatesRevoked: revoked },
-      });
+      provider.audit.appendWith(
+        () => {
+          const count = revokeCertificates(database, sensor.id, nowMs);
+          recordCertificate(database, sensor.id, certificate, nowMs);
+          recordEmergencyKey(provider, sensor.id, emergencyKeyId, emergencyKeyPem, nowMs);
+          database
+            .prepare(
+              `update sensors set state = 'active', enrolled_at_ms = ?, enrolment = enrolment + 1, certificate_serial = ?,
+               wrapped_share = ?, wrapped_wrapping_key = ?, luks_uuid = null, pending_command = null, wipe_ordered_at_ms = null,
+               wipe_begun_at_ms = null, wipe_erased_at_ms = null, wipe_cause = null, emergency_key_id = ?, config_number = ?
+               where id = ?`,
+            )
+            .run(
+              nowMs,
+              certificate.serial,
+              sealed.wrappedShare,
+              sealed.wrappedWrappingKey,
+              emergencyKeyId,
+              configNumber,
+              sensor.id,
+            );
+          return count;
+        },
+        (revoked) => ({
+          atMs: nowMs,
+          who: "base",
+          action: "enrol",
+          sensorId: sensor.id,
+          detail: { name: sensor.name, serial: certificate.serial, certificatesRevoked: revoked },
+        }),
+      );
       await publishCrl(database, authority, paths.vpnCrl, nowMs);
       await mkdir(paths.ccdFolder, { recursive: true, mode: 0o700 });
       const mask = subnetMask(parseSubnet(settings.vpnSubnet));

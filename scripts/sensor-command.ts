@@ -2,6 +2,7 @@ import type { BootLoaderReport, HealthRecord, KeyAdmission, UsbDeviceReport } fr
 import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
+import type { AuditRecord } from "../provider/audit/chain.ts";
 import { askSensors, BaseError } from "../provider/base/api-client.ts";
 import { type SensorView, viewOf } from "../provider/base/status.ts";
 import type { OrderKind } from "../provider/fleet/orders.ts";
@@ -123,10 +124,10 @@ function readChoice(action: string, channel: string | undefined, pin: string | u
 }
 
 function setUpdates(provider: Provider, name: string, choice: UpdateChoice, json: boolean): number {
-  const sensor = changeUpdateChoice(provider.database, name, choice);
-  const { updateChannel, updatePin } = sensor;
-  const detail = { name, updateChannel, updatePin };
-  provider.audit.append({ atMs: Date.now(), who: operatorName(), action: "sensorSet", sensorId: sensor.id, detail });
+  const sensor = provider.audit.appendWith(
+    () => changeUpdateChoice(provider.database, name, choice),
+    ({ id, updateChannel, updatePin }) => recordOf("sensorSet", id, { name, updateChannel, updatePin }),
+  );
   const words = `${name}: updates ${choiceWords(sensor)}\n`;
   process.stdout.write(json ? `${renderJsonLine(viewOf(sensor, undefined))}\n` : words);
   return 0;
@@ -166,11 +167,11 @@ async function one(
   signal: AbortSignal,
 ): Promise<number> {
   const { database, settings, audit } = provider;
-  const record = (what: string, sensorId: string) =>
-    audit.append({ atMs: Date.now(), who: operatorName(), action: what, sensorId, detail: { name } });
   if (action === "add") {
-    const sensor = addSensor(database, name, parseSubnet(settings.vpnSubnet), Date.now());
-    record("sensorAdd", sensor.id);
+    const sensor = audit.appendWith(
+      () => addSensor(database, name, parseSubnet(settings.vpnSubnet), Date.now()),
+      ({ id }) => recordOf("sensorAdd", id, { name }),
+    );
     process.stdout.write(
       json
         ? `${JSON.stringify(viewOf(sensor, undefined))}\n`
@@ -193,13 +194,18 @@ function hold(
   isNotWiped: boolean,
   json: boolean,
 ): number {
-  const sensor = changeHold(database, name, action === "hold" ? "hold" : "active", isNotWiped);
-  const detail = isNotWiped ? { name, notWiped: true } : { name };
-  audit.append({ atMs: Date.now(), who: operatorName(), action, sensorId: sensor.id, detail });
+  const sensor = audit.appendWith(
+    () => changeHold(database, name, action === "hold" ? "hold" : "active", isNotWiped),
+    ({ id }) => recordOf(action, id, isNotWiped ? { name, notWiped: true } : { name }),
+  );
   process.stdout.write(
     json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: ${STATE_WORDS[sensor.state]}\n`,
   );
   return 0;
+}
+
+function recordOf(action: string, sensorId: string, detail: AuditRecord["detail"] & object): AuditRecord {
+  return { atMs: Date.now(), who: operatorName(), action, sensorId, detail };
 }
 
 async function readViews(provider: Provider, signal: AbortSignal) {

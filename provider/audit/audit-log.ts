@@ -24,6 +24,11 @@ export class AuditError extends Error {
 export interface AuditLog {
   /** Returns once the entry is on the disk. Throws an AuditError. */
   append(record: AuditRecord): void;
+  /**
+   * A change of the database with its entry, or neither: a change that fails leaves no entry, and without an entry there is no change. A
+   * crash between the two leaves the entry alone. Throws what `change` throws, or an AuditError.
+   */
+  appendWith<T>(change: () => T, recordOf: (changed: T) => AuditRecord): T;
 }
 
 /**
@@ -31,25 +36,34 @@ export interface AuditLog {
  * missed, and its write lock keeps several processes from writing at once.
  */
 export function openAuditLog(path: string, database: DatabaseSync): AuditLog {
+  const append = (record: AuditRecord): void => {
+    try {
+      inTransaction(database, () => {
+        const file = openSync(path, "a+", 0o600);
+        try {
+          const head = currentHead(readHead(database), file);
+          const entry = nextEntry(head, record);
+          writeWhole(file, Buffer.from(`${JSON.stringify(entry)}\n`));
+          fsyncSync(file);
+          database.prepare("update audit_head set entries = ?, hash = ?").run(entry.number, entry.hash);
+        } finally {
+          closeSync(file);
+        }
+      });
+    } catch (cause) {
+      throw new AuditError(`the audit log can't be written, so nothing was changed here: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  };
   return {
-    append(record) {
-      try {
-        inTransaction(database, () => {
-          const file = openSync(path, "a+", 0o600);
-          try {
-            const head = currentHead(readHead(database), file);
-            const entry = nextEntry(head, record);
-            writeWhole(file, Buffer.from(`${JSON.stringify(entry)}\n`));
-            fsyncSync(file);
-            database.prepare("update audit_head set entries = ?, hash = ?").run(entry.number, entry.hash);
-          } finally {
-            closeSync(file);
-          }
-        });
-      } catch (cause) {
-        throw new AuditError(`the audit log can't be written: ${(cause as Error).message}`, { cause });
-      }
-    },
+    append,
+    appendWith: (change, recordOf) =>
+      inTransaction(database, () => {
+        const changed = change();
+        append(recordOf(changed)); // last: what comes after it could fail
+        return changed;
+      }),
   };
 }
 

@@ -123,15 +123,19 @@ function bringUpToDate(database: DatabaseSync): void {
   if (version < SCHEMA_VERSION) database.exec(`pragma user_version = ${SCHEMA_VERSION}`);
 }
 
-/** Everything in `body` or nothing; no other process writes meanwhile. */
+/** Everything in `body` or nothing, also within another transaction; no other process writes meanwhile. */
 export function inTransaction<T>(database: DatabaseSync, body: () => T): T {
-  database.exec("begin immediate");
+  const [begin, commit, rollback] = database.isTransaction
+    ? ["savepoint part", "release part", "rollback to part; release part"]
+    : ["begin immediate", "commit", "rollback"];
+  database.exec(begin);
   try {
     const result = body();
-    database.exec("commit");
+    database.exec(commit);
     return result;
   } catch (error) {
-    database.exec("rollback");
+    // SQLite rolls back by itself upon some errors, as of a full disk: https://sqlite.org/lang_transaction.html
+    if (database.isTransaction) database.exec(rollback);
     throw error;
   }
 }

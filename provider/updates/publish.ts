@@ -6,7 +6,15 @@ import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { verifySet } from "../../core/node/verify-set.ts";
 import type { StatePaths } from "../state/paths.ts";
 import type { Provider } from "../state/provider.ts";
-import { addUpdate, changeUpdates, existsError, findUpdate, type PublishedUpdate, UpdateError } from "./published.ts";
+import {
+  addUpdate,
+  changeUpdates,
+  existsError,
+  findUpdate,
+  type PublishedUpdate,
+  type UpdateChange,
+  UpdateError,
+} from "./published.ts";
 
 export interface Publication {
   readonly channel: string;
@@ -57,8 +65,10 @@ export async function publishUpdate(
     if (sameTime !== undefined) throw existsError(sameTime);
     await rm(place, { recursive: true, force: true }); // of one that was cut off before it was known
     await rename(copy, place);
-    audit.append({ atMs: nowMs, who, action: "updatePublish", detail: { ...update } });
-    addUpdate(database, update);
+    audit.appendWith(
+      () => addUpdate(database, update),
+      () => ({ atMs: nowMs, who, action: "updatePublish", detail: { ...update } }),
+    );
     return update;
   } finally {
     await rm(copy, { recursive: true, force: true });
@@ -67,9 +77,7 @@ export async function publishUpdate(
 
 /** Not offered to anybody from now on, and every download under way ends; `percent` goes on. Throws an UpdateError. */
 export function stopUpdate(provider: Provider, version: string, profile: string | undefined, by: Operator) {
-  const stopped = changeUpdates(provider.database, version, profile, { state: "stopped" });
-  record(provider, "updateStop", by, { version, profiles: stopped.map((update) => update.profile) });
-  return stopped;
+  return change(provider, "updateStop", version, profile, { state: "stopped" }, by);
 }
 
 /** Offered to so many sensors of its channel, also when it was stopped. Throws an UpdateError. */
@@ -80,9 +88,7 @@ export function spreadUpdate(
   percent: number,
   by: Operator,
 ) {
-  const spread = changeUpdates(provider.database, version, profile, { state: "offered", percent });
-  record(provider, "updatePercent", by, { version, percent, profiles: spread.map((update) => update.profile) });
-  return spread;
+  return change(provider, "updatePercent", version, profile, { state: "offered", percent }, by);
 }
 
 /** For good: its files go, and boxes that have fetched it and not installed it yet throw it away. Throws an UpdateError. */
@@ -92,11 +98,28 @@ export async function withdrawUpdate(
   profile: string | undefined,
   by: Operator,
 ): Promise<readonly PublishedUpdate[]> {
-  const withdrawn = changeUpdates(provider.database, version, profile, { state: "withdrawn", percent: 0 });
-  record(provider, "updateWithdraw", by, { version, profiles: withdrawn.map((update) => update.profile) });
+  const withdrawn = change(provider, "updateWithdraw", version, profile, { state: "withdrawn", percent: 0 }, by);
   for (const update of withdrawn)
     await rm(setFolder(provider.paths, update.profile, update.version), { recursive: true, force: true });
   return withdrawn;
+}
+
+function change(
+  { database, audit }: Provider,
+  action: string,
+  version: string,
+  profile: string | undefined,
+  to: UpdateChange,
+  { who, nowMs }: Operator,
+): readonly PublishedUpdate[] {
+  return audit.appendWith(
+    () => changeUpdates(database, version, profile, to),
+    (changed) => {
+      const profiles = changed.map((update) => update.profile);
+      const percent = to.state === "offered" ? { percent: to.percent } : {};
+      return { atMs: nowMs, who, action, detail: { version, ...percent, profiles } };
+    },
+  );
 }
 
 export interface Operator {
@@ -111,7 +134,7 @@ export async function setUpdateKey(provider: Provider, file: string, by: Operato
   const hash = createHash("sha256")
     .update(key.export({ format: "der", type: "spki" }))
     .digest("hex");
-  record(provider, "updateKey", by, { sha256: hash });
+  provider.audit.append({ atMs: by.nowMs, who: by.who, action: "updateKey", detail: { sha256: hash } });
   await writeFileAtomically(provider.paths.updatePublicKey, pem, 0o644);
   return hash;
 }
@@ -139,8 +162,4 @@ function readPublicKey(pem: string, path: string): KeyObject {
 /** Where the files of a published set are. */
 export function setFolder(paths: StatePaths, profile: string, version: string): string {
   return join(paths.updatesFolder, profile, version);
-}
-
-function record(provider: Provider, action: string, { who, nowMs }: Operator, detail: Record<string, unknown>): void {
-  provider.audit.append({ atMs: nowMs, who, action, detail });
 }

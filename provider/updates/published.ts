@@ -71,6 +71,11 @@ export function existsError({ version, profile, state }: Offerable): UpdateError
   return new UpdateError("exists", `${version} for ${profile} ${what}: what differs needs a version of its own`);
 }
 
+export interface UpdateChange {
+  readonly state: UpdateState;
+  readonly percent?: number;
+}
+
 /**
  * Changes every profile's set of `version`, or the one of `profile`. Throws an UpdateError when there is none, or when one was withdrawn,
  * which is for good.
@@ -79,7 +84,7 @@ export function changeUpdates(
   database: DatabaseSync,
   version: string,
   profile: string | undefined,
-  change: { readonly state: UpdateState; readonly percent?: number },
+  change: UpdateChange,
 ): readonly PublishedUpdate[] {
   return inTransaction(database, () => {
     const changed = listUpdates(database).filter(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, verify } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -268,4 +268,29 @@ test("commands at the same time: each address once, and the audit log whole", as
   const actions = (await readFile(join(state, "audit.log"), "utf8")).match(/"action":"sensorAdd"/g);
   assert.equal(actions?.length, 5);
   assert.equal((JSON.parse(stdout) as { whole: boolean }).whole, true);
+});
+
+test("where the audit log can't be written, nothing is changed", async () => {
+  const log = join(state, "audit.log");
+  const view = async () => (await cepa(["sensor", "list", "--json"])).stdout;
+  await cepa(["sensor", "hold", "box"]);
+  const onHold = await view();
+  await rename(log, `${log}.away`);
+  await mkdir(log);
+  for (const args of [
+    ["add", "five"],
+    ["release", "box"],
+    ["set", "box", "--update-channel", "beta"],
+  ]) {
+    const { status, stderr } = await cepa(["sensor", ...args]);
+    assert.equal(status, 1, args.join(" "));
+    assert.match(stderr, /the audit log can't be written, so nothing was changed here: EISDIR/, args.join(" "));
+    assert.equal(await view(), onHold, args.join(" "));
+  }
+  await assert.rejects(enrol(), /the audit log can't be written/);
+  assert.equal(await view(), onHold, "enrolment");
+  await rmdir(log);
+  await rename(`${log}.away`, log);
+  assert.equal((await cepa(["sensor", "release", "box"])).status, 0);
+  assert.equal((await cepa(["audit", "verify"])).status, 0);
 });

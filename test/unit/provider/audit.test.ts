@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { AuditError, openAuditLog, verifyAuditLog } from "../../../provider/audit/audit-log.ts";
+import { AuditError, type AuditLog, openAuditLog, verifyAuditLog } from "../../../provider/audit/audit-log.ts";
 import { EMPTY_HEAD, followChain, nextEntry } from "../../../provider/audit/chain.ts";
+import { addSensor, listSensors, type Sensor } from "../../../provider/fleet/sensors.ts";
 import { openDatabase } from "../../../provider/state/database.ts";
+import { parseSubnet } from "../../../provider/vpn/subnet.ts";
 
 const RECORD = {
   atMs: 1_790_000_000_000,
@@ -43,12 +55,12 @@ test("followChain: each line that is not as it was written is found", () => {
   for (const [why, line] of cases) assert.deepEqual(followChain(head, line), { line: 2, why }, line);
 });
 
-function withLog(body: (log: ReturnType<typeof openAuditLog>, path: string, verify: () => unknown) => void): void {
+function withLog(body: (log: AuditLog, path: string, verify: () => unknown, database: DatabaseSync) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "cepa-audit-"));
   const database = openDatabase(join(folder, "base.db"));
   const path = join(folder, "audit.log");
   try {
-    body(openAuditLog(path, database), path, () => verifyAuditLog(path, database));
+    body(openAuditLog(path, database), path, () => verifyAuditLog(path, database), database);
   } finally {
     database.close();
     rmSync(folder, { recursive: true });
@@ -118,4 +130,22 @@ test("the longest entry there is does not stop those after it; one that is longe
     assert.throws(() => log.append({ ...RECORD, detail: { sql: "x".repeat(1024 * 1024) } }), AuditError);
     log.append(RECORD);
     assert.equal((verify() as { entries: number }).entries, 3);
+  }));
+
+test("a change with its entry: both, or neither", () =>
+  withLog((log, path, verify, database) => {
+    const add = (name: string) => () => addSensor(database, name, parseSubnet("10.213.0.0/16"), 5);
+    const names = () => listSensors(database).map(({ name }) => name);
+    const recordOf = ({ id, name }: Sensor) => ({ ...RECORD, sensorId: id, detail: { name } });
+    assert.equal(log.appendWith(add("one"), recordOf).name, "one");
+    assert.throws(() => log.appendWith(add("one"), recordOf), /there is a sensor one already/);
+    assert.equal((verify() as { entries: number }).entries, 1, "what failed has no entry");
+    renameSync(path, `${path}.away`);
+    mkdirSync(path);
+    assert.throws(() => log.appendWith(add("two"), recordOf), AuditError);
+    assert.deepEqual(names(), ["one"]);
+    rmdirSync(path);
+    renameSync(`${path}.away`, path);
+    log.appendWith(add("two"), recordOf);
+    assert.deepEqual([names(), (verify() as { entries: number }).entries], [["one", "two"], 2]);
   }));
