@@ -25,7 +25,7 @@ const USAGE = `usage: cepa COMMAND …
   query          ask a sensor's session store in SQL
   pcap           fetch full content from a sensor
   alerts         emergency messages that sensors have sent
-  audit verify   check that the audit log is whole
+  audit          check that the audit log is whole, or begin a new one
 
 cepa COMMAND --help says more, cepa --version which this is. Commands that know a provider take --state DIR, else CEPA_STATE, else
 ~/.local/share/cepa. Exit status: 0 done, 1 failed, 2 not understood.

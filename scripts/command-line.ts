@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline/promises";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { ConfigError } from "../core/checked-json.ts";
 import { Secret } from "../core/secret.ts";
@@ -149,6 +150,15 @@ function askHidden(prompt: string): Promise<Uint8Array> {
     };
     input.on("data", onData);
   });
+}
+
+/** Returns when the person at the terminal types `word`. Throws a UsageError of `command` where there is no terminal. */
+export async function confirmByTyping(command: string, what: string, word: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new UsageError(`${command}: give --yes, or answer on a terminal`);
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${what}. Type ${word} to go on: `);
+  lines.close();
+  if (answer.trim() !== word) throw new Error(`that is not ${word}; nothing was done`);
 }
 
 /** Rows as aligned columns under their names. */

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { encodeCommandBody } from "../core/contract/command.ts";
 import { renderJsonLine } from "../core/json-line.ts";
 import { signCommand } from "../core/node/signed-message.ts";
@@ -6,7 +5,7 @@ import { askCommand, BaseError } from "../provider/base/api-client.ts";
 import { viewOf, type WipeView } from "../provider/base/status.ts";
 import { type OrderKind, orderSensor, readOrderable } from "../provider/fleet/orders.ts";
 import { openCommandKey, type Provider, unlockMasterKey } from "../provider/state/provider.ts";
-import { ago, readPassphrase, UsageError } from "./command-line.ts";
+import { ago, confirmByTyping, readPassphrase } from "./command-line.ts";
 import { operatorName } from "./operator.ts";
 
 /** Base's commands have one key so far. */
@@ -15,6 +14,11 @@ const COMMAND_KEY_ID = 1;
 const DONE = {
   wipe: "ordered to erase itself; base's share of its store's key is erased, so that its store can't be read again",
   resetSettings: "ordered to take the settings of its image",
+} as const;
+
+const ASKED = {
+  wipe: { command: "cepa sensor wipe", what: "What its store holds is lost for ever" },
+  resetSettings: { command: "cepa sensor reset", what: "Its settings are lost" },
 } as const;
 
 export interface OrderOptions {
@@ -38,7 +42,7 @@ export async function orderByName(
     process.stdout.write(`${name} would be ${DONE[kind]}\n`);
     return 0;
   }
-  if (!options.yes) await confirm(name, kind);
+  if (!options.yes) await confirmByTyping(ASKED[kind].command, ASKED[kind].what, name);
   const passphrase = await readPassphrase(options.passphraseFile);
   const masterKey = await unlockMasterKey(paths, passphrase).finally(() => passphrase.wipe());
   const key = await openCommandKey(paths, masterKey).finally(() => masterKey.wipe());
@@ -77,14 +81,4 @@ export function wipeWords(wipe: WipeView | null, nowMs: number): string | undefi
         ? `the box began${by} ${ago(begunAtMs, nowMs)}, and has not said that its store is gone`
         : `the box erased its store's keys${by} ${ago(erasedAtMs, nowMs)}`;
   return `${ordered}; ${answer}`;
-}
-
-async function confirm(name: string, kind: OrderKind): Promise<void> {
-  if (!process.stdin.isTTY)
-    throw new UsageError(`cepa sensor ${kind === "wipe" ? "wipe" : "reset"}: give --yes, or answer on a terminal`);
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const what = kind === "wipe" ? "What its store holds is lost for ever" : "Its settings are lost";
-  const answer = await lines.question(`${what}. Type ${name} to go on: `);
-  lines.close();
-  if (answer.trim() !== name) throw new Error(`that is not ${name}; nothing was done`);
 }

@@ -1,20 +1,26 @@
+import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   openSync,
   readFileSync,
   readSync,
+  renameSync,
   writeSync,
 } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { inTransaction } from "../state/database.ts";
 import { type AuditHead, type AuditRecord, type ChainFault, EMPTY_HEAD, followChain, nextEntry } from "./chain.ts";
 
 /** Of one line: the longest is of a query, whose SQL has up to 65,536 characters of six octets in JSON. */
 const LINE_MAX_BYTES = 1024 * 1024;
+
+const FIND_OUT = "cepa audit verify says where, cepa audit --help what then";
 
 /** The audit log can't be written or does not fit its head: what needs an entry must not happen. */
 export class AuditError extends Error {
@@ -84,7 +90,7 @@ function writeWhole(file: number, line: Uint8Array): void {
  */
 function currentHead(head: AuditHead, file: number): AuditHead {
   const { line, cutOffBytes } = readEnd(file);
-  if (line === "" && head.entries > 0) throw new Error("its end is missing; `cepa audit verify` says where");
+  if (line === "" && head.entries > 0) throw new Error(`its end is missing; ${FIND_OUT}`);
   const next = line === "" ? head : headOf(line, head);
   if (cutOffBytes > 0) ftruncateSync(file, fstatSync(file).size - cutOffBytes);
   return next;
@@ -94,7 +100,7 @@ function headOf(line: string, head: AuditHead): AuditHead {
   const entry = JSON.parse(line) as { number?: unknown; hash?: unknown };
   if (entry.number === head.entries && entry.hash === head.hash) return head;
   const next = followChain(head, line);
-  if ("why" in next) throw new Error(`its last line does not fit (${next.why}); \`cepa audit verify\` says where`);
+  if ("why" in next) throw new Error(`its last line does not fit (${next.why}); ${FIND_OUT}`);
   return next;
 }
 
@@ -110,20 +116,68 @@ function readEnd(file: number): { readonly line: string; readonly cutOffBytes: n
 
 /** Follows the whole chain: how long it is, or the first fault. */
 export function verifyAuditLog(path: string, database: DatabaseSync): AuditHead | ChainFault {
-  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+  const { text, known } = inTransaction(database, () => ({
+    text: existsSync(path) ? readFileSync(path, "utf8") : "",
+    known: readHead(database),
+  }));
+  return followLog(text, known);
+}
+
+function followLog(text: string, known: AuditHead): AuditHead | ChainFault {
   let head = EMPTY_HEAD;
-  for (const line of lines) {
+  for (const line of text.split("\n").slice(0, -1)) {
     const next = followChain(head, line);
     if ("why" in next) return next;
     head = next;
+    if (head.entries === known.entries && head.hash !== known.hash)
+      return { line: head.entries, why: "the whole log was replaced: its hash here is not the one in the database" };
+    // A crash between file and database leaves one entry that the database does not know.
+    if (head.entries > known.entries + 1)
+      return { line: head.entries, why: `one too many: the database knows of ${known.entries} entries` };
   }
-  const expected = readHead(database);
-  if (head.entries < expected.entries)
+  if (head.entries < known.entries)
     return {
       line: head.entries + 1,
-      why: `missing: the log ends here, the database knows of ${expected.entries} entries`,
+      why: `missing: the log ends here, the database knows of ${known.entries} entries`,
     };
-  if (head.entries === expected.entries && head.hash !== expected.hash)
-    return { line: head.entries, why: "the whole log was replaced: its last hash is not the one in the database" };
   return head;
+}
+
+/**
+ * Keeps a log that does not fit as `PATH.` and the time, and begins a new one, whose first entry says so. Returns where it is kept;
+ * undefined: there was none. Throws an AuditError for a log that fits.
+ */
+export function renewAuditLog(path: string, database: DatabaseSync, who: string, nowMs: number): string | undefined {
+  return inTransaction(database, () => {
+    const known = readHead(database);
+    const isThere = existsSync(path);
+    const old = isThere ? readFileSync(path) : Buffer.alloc(0);
+    const fault = followLog(old.toString("utf8"), known);
+    if (!("why" in fault)) throw new AuditError(`${path}: it is whole, and goes on; nothing was done`);
+    const kept = isThere ? `${path}.${new Date(nowMs).toISOString().replaceAll(":", "")}` : undefined;
+    const sha256 = createHash("sha256").update(old).digest("hex");
+    const detail = { ...fault, known, kept: kept === undefined ? null : { name: basename(kept), sha256 } };
+    const entry = nextEntry(EMPTY_HEAD, { atMs: nowMs, who, action: "auditRenew", detail });
+    const file = openSync(`${path}.new`, "w", 0o600);
+    try {
+      writeWhole(file, Buffer.from(`${JSON.stringify(entry)}\n`));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    if (kept !== undefined) linkSync(path, kept); // fails where there is such a name: nothing is overwritten
+    renameSync(`${path}.new`, path);
+    flushFolder(dirname(path));
+    database.prepare("update audit_head set entries = ?, hash = ?").run(entry.number, entry.hash);
+    return kept;
+  });
+}
+
+function flushFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, verify } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -87,6 +87,7 @@ test("--help everywhere, exit status 2 for what is not understood, and what to d
     ["pcap", "box"],
     ["pcap", "box", "--session", "1", "--filter", "tcp", "-w", "x"],
     ["audit"],
+    ["audit", "verify", "--yes"],
   ])
     assert.equal((await cepa(args)).status, 2, args.join(" "));
   for (const args of [["sensor", "list"], ["base", "run"], ["query", "a", "b"], ["alerts"], ["audit", "verify"]]) {
@@ -293,4 +294,25 @@ test("where the audit log can't be written, nothing is changed", async () => {
   await rename(`${log}.away`, log);
   assert.equal((await cepa(["sensor", "release", "box"])).status, 0);
   assert.equal((await cepa(["audit", "verify"])).status, 0);
+});
+
+test("an older database put back: the log does not fit, nothing is done without an entry, and a person may begin a new log", async () => {
+  const database = join(state, "base.db");
+  await copyFile(database, `${database}.backup`);
+  for (const action of ["hold", "release"]) assert.equal((await cepa(["sensor", action, "box"])).status, 0);
+  await rename(`${database}.backup`, database);
+  const { status, stdout } = await cepa(["audit", "verify", "--json"]);
+  const { whole, why } = JSON.parse(stdout) as { whole: boolean; why: string };
+  assert.deepEqual([status, whole], [1, false]);
+  assert.match(why, /^one too many: the database knows of \d+ entries$/);
+  const hold = await cepa(["sensor", "hold", "box"]);
+  assert.match(hold.stderr, /its last line does not fit .*cepa audit verify says where/);
+  const unasked = await cepa(["audit", "renew"]);
+  assert.deepEqual([unasked.status, /give --yes/.test(unasked.stderr)], [2, true]);
+  const renewed = await cepa(["audit", "renew", "--yes", "--json"]);
+  const { kept } = JSON.parse(renewed.stdout) as { kept: string };
+  assert.match(await readFile(kept, "utf8"), /"action":"init"/);
+  assert.equal((await cepa(["sensor", "hold", "box"])).status, 0);
+  assert.equal((await cepa(["audit", "verify"])).status, 0);
+  assert.match((await cepa(["audit", "renew", "--yes"])).stderr, /it is whole, and goes on; nothing was done/);
 });

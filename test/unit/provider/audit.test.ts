@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   appendFileSync,
   mkdirSync,
@@ -10,11 +11,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { AuditError, type AuditLog, openAuditLog, verifyAuditLog } from "../../../provider/audit/audit-log.ts";
-import { EMPTY_HEAD, followChain, nextEntry } from "../../../provider/audit/chain.ts";
+import {
+  AuditError,
+  type AuditLog,
+  openAuditLog,
+  renewAuditLog,
+  verifyAuditLog,
+} from "../../../provider/audit/audit-log.ts";
+import { type AuditEntry, type ChainFault, EMPTY_HEAD, followChain, nextEntry } from "../../../provider/audit/chain.ts";
 import { addSensor, listSensors, type Sensor } from "../../../provider/fleet/sensors.ts";
 import { openDatabase } from "../../../provider/state/database.ts";
 import { parseSubnet } from "../../../provider/vpn/subnet.ts";
@@ -94,6 +101,62 @@ test("the log: whole, then changed, shortened, replaced", () =>
     writeFileSync(path, whole);
     log.append(RECORD);
     assert.equal((verify() as { entries: number }).entries, 4);
+  }));
+
+/** `count` entries chained behind the log's last. */
+function forge(path: string, count: number): string {
+  const last = JSON.parse(readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? "") as AuditEntry;
+  let head = { entries: last.number, hash: last.hash };
+  let lines = "";
+  for (let n = 0; n < count; n++) {
+    const entry = nextEntry(head, { ...RECORD, who: "mallory" });
+    head = { entries: entry.number, hash: entry.hash };
+    lines += `${JSON.stringify(entry)}\n`;
+  }
+  return lines;
+}
+
+test("entries behind the one that the database knows: one may be of a crash, the second is named", () =>
+  withLog((log, path, verify) => {
+    log.append(RECORD);
+    const whole = readFileSync(path, "utf8");
+    appendFileSync(path, forge(path, 3));
+    assert.deepEqual(verify(), { line: 3, why: "one too many: the database knows of 1 entries" });
+    const other = nextEntry(EMPTY_HEAD, { ...RECORD, who: "mallory" });
+    writeFileSync(path, `${JSON.stringify(other)}\n`);
+    appendFileSync(path, forge(path, 1));
+    assert.equal((verify() as ChainFault).line, 1, "the hash that the database knows is not there");
+    writeFileSync(path, whole);
+    appendFileSync(path, forge(path, 1));
+    assert.equal((verify() as { entries: number }).entries, 2);
+  }));
+
+test("a log that does not fit is kept under another name; the new one says so and goes on", () =>
+  withLog((log, path, verify, database) => {
+    log.append(RECORD);
+    assert.throws(() => renewAuditLog(path, database, "alice", 9), /it is whole, and goes on; nothing was done/);
+    appendFileSync(path, forge(path, 2));
+    const broken = readFileSync(path, "utf8");
+    const known = { entries: 1, hash: (JSON.parse(broken.split("\n")[0] ?? "") as AuditEntry).hash };
+    assert.throws(() => log.append(RECORD), AuditError);
+    const kept = renewAuditLog(path, database, "alice", 1_790_000_000_000);
+    assert.equal(kept, `${path}.2026-09-21T141320.000Z`);
+    assert.equal(readFileSync(kept, "utf8"), broken);
+    const { action, who, detail } = JSON.parse(readFileSync(path, "utf8")) as AuditEntry;
+    const sha256 = createHash("sha256").update(broken).digest("hex");
+    const why = "one too many: the database knows of 1 entries";
+    assert.deepEqual(
+      [action, who, detail],
+      ["auditRenew", "alice", { line: 3, why, known, kept: { name: basename(kept), sha256 } }],
+    );
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 2);
+    writeFileSync(path, broken);
+    assert.throws(() => renewAuditLog(path, database, "alice", 1_790_000_000_000), /EEXIST/, "nothing is overwritten");
+    assert.equal(readFileSync(kept, "utf8"), broken);
+    rmSync(path);
+    assert.equal(renewAuditLog(path, database, "alice", 9), undefined);
+    assert.equal((verify() as { entries: number }).entries, 1);
   }));
 
 test("a crash between file and database is made good, and so is one in the middle of a line", () =>
