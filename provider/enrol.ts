@@ -16,11 +16,11 @@ import { VPN_SERVER_NAME } from "./init.ts";
 import { sealShare } from "./keys/share.ts";
 import {
   openCommandKey,
-  openProvider,
   openSealed,
   type Provider,
   TLS_CRYPT_V2_LABEL,
   unlockMasterKey,
+  withProvider,
 } from "./state/provider.ts";
 import { baseAddress, StateError } from "./state/settings.ts";
 import { renderCcd } from "./vpn/ccd.ts";
@@ -78,7 +78,7 @@ export interface EnrollableSensor {
 
 /** The sensor that `cepa sensor add NAME` made. Throws an EnrolmentError. Needs no passphrase. */
 export async function readEnrollableSensor(stateFolder: string, name: string): Promise<EnrollableSensor> {
-  return withProvider(stateFolder, async ({ database }) => {
+  return atBase(stateFolder, async ({ database }) => {
     const sensor = sensorByName(database, name);
     return { sensorId: sensor.id, name, vpnAddress: sensor.address, state: sensor.state };
   });
@@ -86,7 +86,7 @@ export async function readEnrollableSensor(stateFolder: string, name: string): P
 
 /** Throws an EnrolmentError when enrolSensor would not get at the CA or the master key: to be known before a disk is written. */
 export async function checkPassphrase(stateFolder: string, passphrase: Secret): Promise<void> {
-  await withProvider(stateFolder, async ({ paths, settings }) => {
+  await atBase(stateFolder, async ({ paths, settings }) => {
     await openAuthority(settings.authorityFolder, passphrase);
     (await unlockMasterKey(paths, passphrase)).wipe();
   });
@@ -102,7 +102,7 @@ export async function enrolSensor(
   request: EnrolmentRequest,
   signal: AbortSignal,
 ): Promise<Enrolment> {
-  return withProvider(stateFolder, async (provider) => {
+  return atBase(stateFolder, async (provider) => {
     const { database, paths, settings } = provider;
     const sensor = sensorByName(database, request.name);
     if (sensor.state === "revoked")
@@ -196,16 +196,10 @@ export async function enrolSensor(
   });
 }
 
-async function withProvider<T>(stateFolder: string, body: (provider: Provider) => Promise<T>): Promise<T> {
-  let provider: Provider | undefined;
-  try {
-    provider = await openProvider(stateFolder);
-    return await body(provider);
-  } catch (error) {
+async function atBase<T>(stateFolder: string, body: (provider: Provider) => Promise<T>): Promise<T> {
+  return await withProvider(stateFolder, body).catch((error: unknown) => {
     throw enrolmentError(error);
-  } finally {
-    provider?.database.close();
-  }
+  });
 }
 
 function enrolmentError(error: unknown): unknown {

@@ -8,14 +8,15 @@ import { Secret } from "../core/secret.ts";
 import { AUTHORITY_CERTIFICATE, createAuthority, issueServerCertificate } from "./ca/authority.ts";
 import { publishCrl } from "./fleet/certificates.ts";
 import { newKey, sealWithPassphrase, wrap } from "./keys/wrap.ts";
+import { createDatabase } from "./state/database.ts";
 import { statePaths } from "./state/paths.ts";
 import {
   COMMAND_LABEL,
   HTTPS_KEY_LABEL,
   MASTER_LABEL,
-  openProvider,
   TLS_CRYPT_V2_LABEL,
   VPN_KEY_LABEL,
+  withProvider,
 } from "./state/provider.ts";
 import { baseAddress, type ProviderSettings, readSettingsJson, StateError } from "./state/settings.ts";
 import { makeServerKey } from "./vpn/tls-crypt-v2.ts";
@@ -83,13 +84,11 @@ async function fillFolder(
   const publicPem = command.publicKey.export({ format: "pem", type: "spki" });
   await writeFileAtomically(paths.commandPublicKey, publicPem, 0o644);
 
+  createDatabase(paths.database).close();
   // Last: a folder without settings is not a provider.
   await writeFileAtomically(paths.settings, `${JSON.stringify(settings, undefined, 2)}\n`);
-  const provider = await openProvider(folder);
-  try {
-    await publishCrl(provider.database, authority, paths.vpnCrl, nowMs);
-    provider.audit.append({ atMs: nowMs, who: "base", action: "init", detail: { authority: AUTHORITY_CERTIFICATE } });
-  } finally {
-    provider.database.close();
-  }
+  await withProvider(folder, async ({ database, audit }) => {
+    await publishCrl(database, authority, paths.vpnCrl, nowMs);
+    audit.append({ atMs: nowMs, who: "base", action: "init", detail: { authority: AUTHORITY_CERTIFICATE } });
+  });
 }

@@ -1,6 +1,6 @@
 import { type Alert, alertCounters, listAlerts } from "../provider/alerts/inbox.ts";
 import { flagWords, geoUri, positionWords, reasonWords } from "../provider/alerts/render.ts";
-import { openProvider } from "../provider/state/provider.ts";
+import { withProvider } from "../provider/state/provider.ts";
 import { runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
 
 const USAGE = `usage: cepa alerts [options]
@@ -22,8 +22,7 @@ export function runAlertsCommand(args: readonly string[]): Promise<number> {
     if (positionals.length > 0) throw new UsageError(`cepa alerts: unexpected ${positionals[0]}`);
     const last = Number(values.last);
     if (!Number.isInteger(last) || last < 1 || last > 100_000) throw new UsageError("--last: expected 1..100000");
-    const provider = await openProvider(stateFolder(values.state));
-    try {
+    return await withProvider(stateFolder(values.state), async (provider) => {
       const alerts = listAlerts(provider.database, last);
       const counters = alertCounters(provider.database);
       if (values.json === true) {
@@ -37,9 +36,7 @@ export function runAlertsCommand(args: readonly string[]): Promise<number> {
       if (refused.length > 0)
         process.stdout.write(`refused: ${refused.map(([name, count]) => `${count} ${name}`).join(", ")}\n`);
       return 0;
-    } finally {
-      provider.database.close();
-    }
+    });
   });
 }
 

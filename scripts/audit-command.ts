@@ -1,5 +1,5 @@
 import { renewAuditLog, verifyAuditLog } from "../provider/audit/audit-log.ts";
-import { openProvider, type Provider } from "../provider/state/provider.ts";
+import { type Provider, withProvider } from "../provider/state/provider.ts";
 import { confirmByTyping, runParsed, STATE_HELP, stateFolder, UsageError } from "./command-line.ts";
 import { operatorName } from "./operator.ts";
 
@@ -21,14 +21,11 @@ export function runAuditCommand(args: readonly string[]): Promise<number> {
     if ((action !== "verify" && action !== "renew") || more.length > 0)
       throw new UsageError("cepa audit: expected verify or renew");
     if (action === "verify" && values.yes !== undefined) throw new UsageError("cepa audit verify: --yes is of renew");
-    const provider = await openProvider(stateFolder(values.state));
-    try {
-      return action === "verify"
+    return await withProvider(stateFolder(values.state), async (provider) =>
+      action === "verify"
         ? verify(provider, values.json === true)
-        : await renew(provider, values.yes === true, values.json === true);
-    } finally {
-      provider.database.close();
-    }
+        : await renew(provider, values.yes === true, values.json === true),
+    );
   });
 }
 

@@ -14,7 +14,7 @@ import {
   type SensorState,
   sensorByName,
 } from "../provider/fleet/sensors.ts";
-import { openProvider, type Provider } from "../provider/state/provider.ts";
+import { type Provider, withProvider } from "../provider/state/provider.ts";
 import { CHANNEL_PATTERN, CHANNEL_WORDS } from "../provider/updates/channel.ts";
 import { parseSubnet } from "../provider/vpn/subnet.ts";
 import {
@@ -84,8 +84,7 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
     if (values["not-wiped"] !== undefined && action !== "release")
       throw new UsageError(`cepa sensor ${action}: --not-wiped is of release`);
     const choice = readChoice(action, values["update-channel"], values["update-pin"]);
-    const provider = await openProvider(stateFolder(values.state));
-    try {
+    return await withProvider(stateFolder(values.state), async (provider) => {
       if (order !== undefined) {
         const { yes = false, json = false, "dry-run": dryRun = false, "passphrase-file": passphraseFile } = values;
         return await orderByName(provider, name ?? "", order, { json, yes, dryRun, passphraseFile }, signal);
@@ -95,9 +94,7 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
       if (action === "hold" || action === "release")
         return hold(provider, action, name ?? "", values["not-wiped"] === true, values.json === true);
       return await one(provider, action, name ?? "", values.json === true, signal);
-    } finally {
-      provider.database.close();
-    }
+    });
   });
 }
 

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
 import { PROFILE_PATTERN } from "../core/contract/update-set.ts";
 import { isVersion, VERSION_WORDS } from "../core/version.ts";
-import { openProvider, type Provider } from "../provider/state/provider.ts";
+import { type Provider, withProvider } from "../provider/state/provider.ts";
 import { CHANNEL_PATTERN, CHANNEL_WORDS, DEFAULT_CHANNEL } from "../provider/updates/channel.ts";
 import { publishUpdate, setUpdateKey, spreadUpdate, stopUpdate, withdrawUpdate } from "../provider/updates/publish.ts";
 import { listUpdates, type PublishedUpdate } from "../provider/updates/published.ts";
@@ -39,9 +39,9 @@ export function runUpdateCommand(args: readonly string[], signal: AbortSignal): 
   } as const;
   return runParsed(USAGE, args, options, async (values, positionals) => {
     const act = readAction(positionals, values);
-    const provider = await openProvider(stateFolder(values.state));
+    const folder = stateFolder(values.state);
     try {
-      const result = await act(provider, signal);
+      const result = await withProvider(folder, (provider) => act(provider, signal));
       if (typeof result === "string") process.stdout.write(result);
       else if (values.json === true) process.stdout.write(`${JSON.stringify({ updates: result })}\n`);
       else process.stdout.write(result.length === 0 ? "no updates\n" : renderUpdates(result));
@@ -49,8 +49,6 @@ export function runUpdateCommand(args: readonly string[], signal: AbortSignal): 
     } catch (error) {
       if (!(error instanceof UpdateRefusedError)) throw error;
       throw new Error(`no box would take it (${error.code}): ${error.message}`, { cause: error });
-    } finally {
-      provider.database.close();
     }
   });
 }

@@ -1,6 +1,7 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { DEFAULT_CHANNEL } from "../updates/channel.ts";
+import { StateError } from "./settings.ts";
 
 const SCHEMA_VERSION = 3;
 const BUSY_TIMEOUT_MS = 10_000;
@@ -98,25 +99,64 @@ alter table sensors add column wipe_erased_at_ms integer;
 alter table sensors add column wipe_cause text;
 `;
 
-/** Opens the provider's database; several processes may. Makes it when it is new. */
+/** SQLite's errors do not say which file they are of. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+}
+
+export function namingFile(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== "ERR_SQLITE_ERROR") return error;
+  return new DatabaseError(`${path}: ${error.message}`, { cause: error });
+}
+
+/** A new provider's; only `cepa init` makes one. Throws where there is a file. */
+export function createDatabase(path: string): DatabaseSync {
+  closeSync(openSync(path, "wx", 0o600));
+  return open(path, (database) => inTransaction(database, () => bringUpToDate(database)));
+}
+
+/**
+ * Opens the provider's database; several processes may. Throws a StateError where there is none, a DatabaseError when it can't be
+ * read.
+ */
 export function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
-  database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
-  database.exec("pragma secure_delete = on"); // a share that is erased does not stay in a free page
-  chmodSync(path, 0o600);
-  const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
-  if (version < SCHEMA_VERSION) inTransaction(database, () => bringUpToDate(database));
-  else if (version > SCHEMA_VERSION) {
-    database.close();
-    throw new Error(`${path}: made by a later version of cepa (schema ${version}, known: ${SCHEMA_VERSION})`);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0)
+    throw new StateError("damaged", `${path} is ${existsSync(path) ? "empty" : "missing"}: put it back from a backup`);
+  return open(path, (database) => {
+    const version = versionOf(database);
+    if (version > SCHEMA_VERSION)
+      throw new StateError(
+        "damaged",
+        `${path}: made by a later version of cepa (schema ${version}, known: ${SCHEMA_VERSION})`,
+      );
+    if (version === 0) throw new StateError("damaged", `${path} is no database of cepa: put it back from a backup`);
+    if (version < SCHEMA_VERSION) inTransaction(database, () => bringUpToDate(database));
+  });
+}
+
+function open(path: string, check: (database: DatabaseSync) => void): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
+    database.exec("pragma secure_delete = on"); // a share that is erased does not stay in a free page
+    chmodSync(path, 0o600);
+    check(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw namingFile(error, path);
   }
-  return database;
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
 }
 
 /** Reads the version again: another process may have been first. */
 function bringUpToDate(database: DatabaseSync): void {
-  const version = Number(database.prepare("pragma user_version").get()?.user_version ?? 0);
+  const version = versionOf(database);
   if (version < 1) database.exec(SCHEMA);
   if (version < 2) database.exec(UPDATES_SCHEMA);
   if (version < 3) database.exec(ORDERS_SCHEMA);
@@ -128,14 +168,16 @@ export function inTransaction<T>(database: DatabaseSync, body: () => T): T {
   const [begin, commit, rollback] = database.isTransaction
     ? ["savepoint part", "release part", "rollback to part; release part"]
     : ["begin immediate", "commit", "rollback"];
-  database.exec(begin);
+  let isBegun = false;
   try {
+    database.exec(begin);
+    isBegun = true;
     const result = body();
     database.exec(commit);
     return result;
   } catch (error) {
     // SQLite rolls back by itself upon some errors, as of a full disk: https://sqlite.org/lang_transaction.html
-    if (database.isTransaction) database.exec(rollback);
-    throw error;
+    if (isBegun && database.isTransaction) database.exec(rollback);
+    throw namingFile(error, database.location() ?? "the database");
   }
 }

@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Secret } from "../../core/secret.ts";
 import { type AuditLog, openAuditLog } from "../audit/audit-log.ts";
 import { openWithPassphrase, unwrap } from "../keys/wrap.ts";
-import { openDatabase } from "./database.ts";
+import { namingFile, openDatabase } from "./database.ts";
 import { type StatePaths, statePaths } from "./paths.ts";
 import { type ProviderSettings, readSettings, StateError } from "./settings.ts";
 
@@ -30,6 +30,18 @@ export async function openProvider(folder: string): Promise<Provider> {
   const paths = statePaths(folder);
   const database = openDatabase(paths.database);
   return { paths, settings, database, audit: openAuditLog(paths.auditLog, database) };
+}
+
+/** Opens it for `body`, and closes it. Throws what that throws, a StateError, or a DatabaseError. */
+export async function withProvider<T>(folder: string, body: (provider: Provider) => Promise<T>): Promise<T> {
+  const provider = await openProvider(folder);
+  try {
+    return await body(provider);
+  } catch (error) {
+    throw namingFile(error, provider.paths.database);
+  } finally {
+    provider.database.close();
+  }
 }
 
 /** The key that wraps every other. Throws a StateError. */

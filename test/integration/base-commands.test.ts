@@ -271,6 +271,26 @@ test("commands at the same time: each address once, and the audit log whole", as
   assert.equal((JSON.parse(stdout) as { whole: boolean }).whole, true);
 });
 
+test("without its database a provider does nothing, and makes none", async () => {
+  const database = join(state, "base.db");
+  await rename(database, `${database}.away`);
+  for (const args of [
+    ["sensor", "list"],
+    ["sensor", "add", "five"],
+    ["audit", "verify"],
+    ["alerts"],
+    ["update", "list"],
+  ]) {
+    const { status, stderr } = await cepa(args);
+    assert.equal(status, 1, args.join(" "));
+    assert.ok(stderr.endsWith(`${database} is missing: put it back from a backup\n`), stderr);
+  }
+  await assert.rejects(enrol(), code("noState"));
+  await assert.rejects(stat(database), /ENOENT/);
+  await rename(`${database}.away`, database);
+  assert.equal((await cepa(["audit", "verify"])).status, 0);
+});
+
 test("where the audit log can't be written, nothing is changed", async () => {
   const log = join(state, "audit.log");
   const view = async () => (await cepa(["sensor", "list", "--json"])).stdout;

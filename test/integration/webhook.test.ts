@@ -14,12 +14,12 @@ import { alertCounters } from "../../provider/alerts/inbox.ts";
 import { runWebhook, WEBHOOK_PATH } from "../../provider/alerts/webhook.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import { addSensor } from "../../provider/fleet/sensors.ts";
-import { openDatabase } from "../../provider/state/database.ts";
+import { createDatabase } from "../../provider/state/database.ts";
 import type { Provider } from "../../provider/state/provider.ts";
 import { parseSubnet } from "../../provider/vpn/subnet.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cepa-webhook-"));
-const database = openDatabase(join(folder, "base.db"));
+const database = createDatabase(join(folder, "base.db"));
 const sensor = addSensor(database, "box", parseSubnet("10.213.0.0/16"), 1);
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 database

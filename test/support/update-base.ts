@@ -27,6 +27,7 @@ import { publishCrl, recordCertificate } from "../../provider/fleet/certificates
 import { addSensor, type Sensor, sensorByName } from "../../provider/fleet/sensors.ts";
 import { createKeyService } from "../../provider/keys/key-service.ts";
 import { createLinkHub } from "../../provider/link/link-hub.ts";
+import { createDatabase } from "../../provider/state/database.ts";
 import { statePaths } from "../../provider/state/paths.ts";
 import { openProvider, type Provider } from "../../provider/state/provider.ts";
 import { createUpdateService, type UpdateService } from "../../provider/updates/update-service.ts";
@@ -87,6 +88,7 @@ export class UpdateBase {
         ...{ authorityFolder: paths.defaultAuthorityFolder, createdAtMs: nowMs },
       }),
     );
+    createDatabase(paths.database).close();
     const provider = await openProvider(state);
     const authorityPem = `${authority.certificate.toString("pem")}\n`;
     await writeFile(paths.vpnAuthority, authorityPem);

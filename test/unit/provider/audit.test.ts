@@ -23,7 +23,7 @@ import {
 } from "../../../provider/audit/audit-log.ts";
 import { type AuditEntry, type ChainFault, EMPTY_HEAD, followChain, nextEntry } from "../../../provider/audit/chain.ts";
 import { addSensor, listSensors, type Sensor } from "../../../provider/fleet/sensors.ts";
-import { openDatabase } from "../../../provider/state/database.ts";
+import { createDatabase } from "../../../provider/state/database.ts";
 import { parseSubnet } from "../../../provider/vpn/subnet.ts";
 
 const RECORD = {
@@ -64,7 +64,7 @@ test("followChain: each line that is not as it was written is found", () => {
 
 function withLog(body: (log: AuditLog, path: string, verify: () => unknown, database: DatabaseSync) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "cepa-audit-"));
-  const database = openDatabase(join(folder, "base.db"));
+  const database = createDatabase(join(folder, "base.db"));
   const path = join(folder, "audit.log");
   try {
     body(openAuditLog(path, database), path, () => verifyAuditLog(path, database), database);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import type { HealthRecord } from "../../../core/contract/health.ts";
 import { certificateOwner, recordCertificate, revokeCertificates } from "../../../provider/fleet/certificates.ts";
@@ -16,7 +16,7 @@ import {
   sensorByName,
 } from "../../../provider/fleet/sensors.ts";
 import { recordEvent, recordHeartbeat } from "../../../provider/link/sensor-records.ts";
-import { openDatabase } from "../../../provider/state/database.ts";
+import { createDatabase, inTransaction, openDatabase } from "../../../provider/state/database.ts";
 import { parseSubnet } from "../../../provider/vpn/subnet.ts";
 
 const SUBNET = parseSubnet("10.213.0.0/16");
@@ -38,7 +38,7 @@ const ORDER_COLUMNS = [
 function withDatabase(body: (database: DatabaseSync) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "cepa-fleet-"));
   const path = join(folder, "base.db");
-  const database = openDatabase(path);
+  const database = createDatabase(path);
   try {
     assert.equal(statSync(path).mode & 0o777, 0o600);
     body(database);
@@ -214,7 +214,7 @@ test("openDatabase: one of before updates is brought up to date, and keeps what 
   const folder = mkdtempSync(join(tmpdir(), "cepa-fleet-"));
   const path = join(folder, "base.db");
   try {
-    const old = openDatabase(path);
+    const old = createDatabase(path);
     addSensor(old, "box-1", SUBNET, 5);
     old.exec("drop table updates; alter table sensors drop column update_channel");
     for (const column of ["update_pin", ...ORDER_COLUMNS]) old.exec(`alter table sensors drop column ${column}`);
@@ -233,3 +233,31 @@ test("openDatabase: one of before updates is brought up to date, and keeps what 
     rmSync(folder, { recursive: true });
   }
 });
+
+test("openDatabase: makes none, and says of which file it can't read one", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cepa-fleet-"));
+  const path = join(folder, "base.db");
+  try {
+    assert.throws(() => openDatabase(path), { message: `${path} is missing: put it back from a backup` });
+    assert.equal(existsSync(path), false);
+    writeFileSync(path, "");
+    assert.throws(() => openDatabase(path), { message: `${path} is empty: put it back from a backup` });
+    assert.equal(statSync(path).size, 0);
+    writeFileSync(path, "x".repeat(8192));
+    assert.throws(() => openDatabase(path), { message: `${path}: file is not a database` });
+    assert.throws(() => createDatabase(path), /EEXIST/);
+    rmSync(path);
+    const other = new DatabaseSync(path);
+    other.exec("create table notes (text text)");
+    other.close();
+    assert.throws(() => openDatabase(path), { message: `${path} is no database of cepa: put it back from a backup` });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("an error of SQLite in a transaction names the file", () =>
+  withDatabase((database) => {
+    const wrong = () => inTransaction(database, () => database.exec("insert into sensors (id) values ('a')"));
+    assert.throws(wrong, /\/base\.db: NOT NULL constraint failed: /);
+  }));

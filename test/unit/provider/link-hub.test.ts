@@ -9,12 +9,12 @@ import type { Clock } from "../../../core/ports.ts";
 import type { Stage } from "../../../provider/base/stage.ts";
 import { addSensor } from "../../../provider/fleet/sensors.ts";
 import { createLinkHub } from "../../../provider/link/link-hub.ts";
-import { openDatabase } from "../../../provider/state/database.ts";
+import { createDatabase } from "../../../provider/state/database.ts";
 import type { Provider } from "../../../provider/state/provider.ts";
 import { parseSubnet } from "../../../provider/vpn/subnet.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "cepa-hub-"));
-const database = openDatabase(join(folder, "base.db"));
+const database = createDatabase(join(folder, "base.db"));
 after(() => {
   database.close();
   rmSync(folder, { recursive: true });

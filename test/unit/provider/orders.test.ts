@@ -8,7 +8,7 @@ import { certificateOwner, recordCertificate } from "../../../provider/fleet/cer
 import { orderSensor } from "../../../provider/fleet/orders.ts";
 import { addSensor, changeHold, type SensorError, sensorByName } from "../../../provider/fleet/sensors.ts";
 import { recordEvent } from "../../../provider/link/sensor-records.ts";
-import { openDatabase } from "../../../provider/state/database.ts";
+import { createDatabase } from "../../../provider/state/database.ts";
 import { parseSubnet } from "../../../provider/vpn/subnet.ts";
 
 const SHARE = Buffer.from("the share, sealed: 4f1c9a5e77");
@@ -17,7 +17,7 @@ const sign = (sensorId: string, counter: number) => Buffer.from(`${sensorId} ${c
 
 function withFlashed(body: (database: DatabaseSync, folder: string) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "cepa-orders-"));
-  const database = openDatabase(join(folder, "base.db"));
+  const database = createDatabase(join(folder, "base.db"));
   try {
     const { id } = addSensor(database, "box", parseSubnet("10.213.0.0/16"), 5);
     database
