@@ -127,16 +127,34 @@ export interface Operator {
   readonly nowMs: number;
 }
 
-/** Takes the public key that `cepa image keys` made for the one that updates must be signed with. Throws an UpdateError. */
-export async function setUpdateKey(provider: Provider, file: string, by: Operator): Promise<string> {
+/** The key that updates must be signed with from now on, and the one that they must be until then; SHA-256 of each. */
+export interface KeyChange {
+  readonly key: KeyObject;
+  readonly sha256: string;
+  /** null: there is none. */
+  readonly replaces: string | null;
+}
+
+/** Reads the public key that `cepa image keys` made. Throws an UpdateError. */
+export async function readKeyChange(paths: StatePaths, file: string): Promise<KeyChange> {
   const key = readPublicKey(await readFile(file, "utf8"), file);
-  const pem = String(key.export({ format: "pem", type: "spki" }));
-  const hash = createHash("sha256")
+  const current = await readUpdateKey(paths).catch((error: unknown) => {
+    if (error instanceof UpdateError) return undefined; // none, or one that nothing can be verified with
+    throw error;
+  });
+  return { key, sha256: keyHash(key), replaces: current === undefined ? null : keyHash(current) };
+}
+
+export async function setUpdateKey(provider: Provider, change: KeyChange, { who, nowMs }: Operator): Promise<void> {
+  const { key, sha256, replaces } = change;
+  provider.audit.append({ atMs: nowMs, who, action: "updateKey", detail: { sha256, replaces } });
+  await writeFileAtomically(provider.paths.updatePublicKey, key.export({ format: "pem", type: "spki" }), 0o644);
+}
+
+function keyHash(key: KeyObject): string {
+  return createHash("sha256")
     .update(key.export({ format: "der", type: "spki" }))
     .digest("hex");
-  provider.audit.append({ atMs: by.nowMs, who: by.who, action: "updateKey", detail: { sha256: hash } });
-  await writeFileAtomically(provider.paths.updatePublicKey, pem, 0o644);
-  return hash;
 }
 
 async function readUpdateKey(paths: StatePaths): Promise<KeyObject> {

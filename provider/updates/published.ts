@@ -71,6 +71,20 @@ export function existsError({ version, profile, state }: Offerable): UpdateError
   return new UpdateError("exists", `${version} for ${profile} ${what}: what differs needs a version of its own`);
 }
 
+/** Every profile's set of `version`, or the one of `profile`. Throws an UpdateError when there is none. */
+export function findUpdates(
+  database: DatabaseSync,
+  version: string,
+  profile: string | undefined,
+): readonly PublishedUpdate[] {
+  const found = listUpdates(database).filter(
+    (update) => update.version === version && (profile === undefined || update.profile === profile),
+  );
+  if (found.length > 0) return found;
+  const forProfile = profile === undefined ? "" : ` for ${profile}`;
+  throw new UpdateError("unknown", `there is no update ${version}${forProfile}; cepa update list shows them`);
+}
+
 export interface UpdateChange {
   readonly state: UpdateState;
   readonly percent?: number;
@@ -87,13 +101,7 @@ export function changeUpdates(
   change: UpdateChange,
 ): readonly PublishedUpdate[] {
   return inTransaction(database, () => {
-    const changed = listUpdates(database).filter(
-      (update) => update.version === version && (profile === undefined || update.profile === profile),
-    );
-    if (changed.length === 0) {
-      const forProfile = profile === undefined ? "" : ` for ${profile}`;
-      throw new UpdateError("unknown", `there is no update ${version}${forProfile}; cepa update list shows them`);
-    }
+    const changed = findUpdates(database, version, profile);
     if (change.state !== "withdrawn" && changed.some(({ state }) => state === "withdrawn"))
       throw new UpdateError("withdrawn", `${version} was withdrawn, which is for good; publish another version`);
     for (const update of changed)

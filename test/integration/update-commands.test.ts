@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -49,7 +49,7 @@ test("where the audit log can't be written, nothing is changed", async () => {
   for (const args of [
     ["percent", version, "5"],
     ["stop", version],
-    ["withdraw", version],
+    ["withdraw", version, "--yes"],
     ["publish", (await makeNext()).folder],
   ]) {
     const { status, stderr } = await base.cepa("update", ...args);
@@ -60,6 +60,52 @@ test("where the audit log can't be written, nothing is changed", async () => {
   assert.notEqual(await atBase(set), undefined);
   await rmdir(auditLog);
   await rename(`${auditLog}.away`, auditLog);
-  await cepa("update", "withdraw", version);
+  await cepa("update", "withdraw", version, "--yes");
   assert.equal(await atBase(set), undefined);
+});
+
+test("withdraw: asked for, since it is for good; a dry run does nothing", async () => {
+  const set = await makeNext();
+  const { version } = set.description;
+  await cepa("update", "publish", set.folder);
+  const listed = await cepa("update", "list", "--json");
+  const unasked = await base.cepa("update", "withdraw", version);
+  assert.deepEqual(
+    [unasked.status, unasked.stderr.split("\n")[0]],
+    [2, "cepa update withdraw: give --yes, or answer on a terminal"],
+  );
+  const dry = JSON.parse(await cepa("update", "withdraw", version, "--dry-run", "--json"));
+  assert.deepEqual([dry.dryRun, dry.updates.map((update: { version: string }) => update.version)], [true, [version]]);
+  assert.equal(
+    await cepa("update", "withdraw", version, "--dry-run"),
+    `${version} for qemu would be withdrawn and deleted\n`,
+  );
+  assert.equal((await base.cepa("update", "withdraw", "9.9")).status, 1, "there is none, so nothing is asked");
+  assert.equal(await cepa("update", "list", "--json"), listed);
+  assert.notEqual(await atBase(set), undefined);
+  await cepa("update", "withdraw", version, "--yes");
+  assert.equal(await atBase(set), undefined);
+});
+
+test("key: another one in its place is said and asked for; the same again is not", async () => {
+  const { updatePublicKey, auditLog } = base.provider.paths;
+  const same = join(folder, "update.pub");
+  const other = join(folder, "other.pub");
+  await writeFile(other, updateKeys().publicKey.export({ format: "pem", type: "spki" }));
+  const before = await readFile(updatePublicKey, "utf8");
+  await cepa("update", "key", same);
+  const unasked = await base.cepa("update", "key", other);
+  assert.equal(unasked.status, 2);
+  const dry = JSON.parse(await cepa("update", "key", other, "--dry-run", "--json"));
+  assert.equal(await readFile(updatePublicKey, "utf8"), before);
+  assert.equal(
+    await cepa("update", "key", other, "--yes"),
+    `updates must be signed with the key of SHA-256 ${dry.sha256}, until now with that of ${dry.replaces}\n`,
+  );
+  assert.equal(await readFile(updatePublicKey, "utf8"), await readFile(other, "utf8"));
+  const last = JSON.parse((await readFile(auditLog, "utf8")).trimEnd().split("\n").at(-1) ?? "");
+  assert.deepEqual(last.detail, { sha256: dry.sha256, replaces: dry.replaces });
+  await writeFile(updatePublicKey, "no key");
+  await cepa("update", "key", same);
+  assert.equal(await readFile(updatePublicKey, "utf8"), before);
 });

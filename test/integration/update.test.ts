@@ -149,7 +149,7 @@ test("a published version is downloaded, checked and ready; base is told", async
         new RegExp(`^update +ready: ${version} is checked and ready$`, "m"),
       );
       // Withdrawn, it is thrown away although it was whole.
-      await cepa("update", "withdraw", version);
+      await cepa("update", "withdraw", version, "--yes");
       await until(async () => ((await isThere(readyOf(state, set))) ? undefined : true), "thrown away");
       assert.equal(await isThere(atBase(set)), undefined, "base has deleted it");
       const list = JSON.parse(await cepa("update", "list", "--json"));
@@ -614,7 +614,7 @@ test("what base's server gives, and to whom", async () => {
   assert.equal((await get(root)).status, 403, "a sensor that is not active");
   change("state = 'active'");
   assert.equal((await get(root)).status, 200);
-  await cepa("update", "withdraw", version);
+  await cepa("update", "withdraw", version, "--yes");
 });
 
 test("cepa update: what it refuses, and what it says", async () => {
