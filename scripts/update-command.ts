@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
 import { PROFILE_PATTERN } from "../core/contract/update-set.ts";
-import { isVersion, VERSION_WORDS } from "../core/version.ts";
+import { isVersion, LEAST_VERSION, VERSION_WORDS } from "../core/version.ts";
 import { type Provider, withProvider } from "../provider/state/provider.ts";
 import { CHANNEL_PATTERN, CHANNEL_WORDS, DEFAULT_CHANNEL } from "../provider/updates/channel.ts";
 import {
@@ -187,7 +187,7 @@ function renderUpdates(updates: readonly PublishedUpdate[]): string {
     update.profile,
     update.channel,
     update.state === "offered" ? `${update.percent} %` : update.state,
-    update.minimumVersion,
+    update.minimumVersion === LEAST_VERSION ? "-" : update.minimumVersion,
     `${Math.ceil(update.sizeBytes / 1024 / 1024)} MiB`,
     new Date(update.publishedAtMs).toISOString(),
   ]);

@@ -109,3 +109,16 @@ test("key: another one in its place is said and asked for; the same again is not
   await cepa("update", "key", same);
   assert.equal(await readFile(updatePublicKey, "utf8"), before);
 });
+
+test("list: a version that has no minimum has a dash there", async () => {
+  for (const [given, minimum] of [
+    [{}, "-"],
+    [{ minimumVersion: "1.2" }, "1.2"],
+  ] as const) {
+    const set = await makeNext(given);
+    await cepa("update", "publish", set.folder);
+    const { version } = set.description;
+    const row = (await cepa("update", "list")).split("\n").find((line) => line.startsWith(`${version} `));
+    assert.deepEqual(row?.split(/ {2,}/).slice(0, 5), [version, "qemu", "stable", "100 %", minimum]);
+  }
+});
