@@ -18,7 +18,7 @@ const USAGE = `usage: cepa COMMAND …
   image keys     make the keys that boxes trust, and change the one that signs what boots
   image lock     write down which packages an image is made of
   image cves     list the known flaws of an image's packages
-  sensor         add, list, show, set, hold, release, reset and wipe sensors
+  sensor         add, list, show, set, hold, release, reset, wipe and remove sensors
   flash          write the image and one sensor's identity on a disk
   base run       run base: the VPN, key release, the link, the alert inbox
   update         publish versions of the image, and say who gets them

@@ -11,6 +11,7 @@ import {
   changeHold,
   changeUpdateChoice,
   listSensors,
+  removeSensor,
   type SensorState,
   sensorByName,
 } from "../provider/fleet/sensors.ts";
@@ -30,7 +31,7 @@ import {
 import { operatorName } from "./operator.ts";
 import { orderByName, wipeWords } from "./sensor-orders.ts";
 
-const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold NAME | release NAME | reset NAME | wipe NAME [options]
+const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold NAME | release NAME | reset NAME | wipe NAME | remove NAME [options]
 
   add NAME      a new sensor: id and VPN address; cepa flash makes a box of it
   list          every sensor, live when base runs
@@ -40,6 +41,7 @@ const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold 
   release NAME  ends a hold
   reset NAME    its settings as the image has them; its keys, its store and its network stay
   wipe NAME     erases its store's key here, and orders it to erase itself. It can't be undone
+  remove NAME   takes back an add, of a sensor that was never flashed: its name and its address are free again
 
   --update-channel NAME    set: versions that are published to this channel
   --update-pin VERSION     set: this version alone, whatever the channel and the percentage; the one that runs keeps it where it
@@ -59,7 +61,7 @@ const STATE_WORDS: Readonly<Record<SensorState, string>> = {
   revoked: "revoked",
 };
 
-const ACTIONS = ["add", "list", "show", "set", "hold", "release", "reset", "wipe"];
+const ACTIONS = ["add", "list", "show", "set", "hold", "release", "reset", "wipe", "remove"];
 const ORDERS: Readonly<Record<string, OrderKind>> = { reset: "resetSettings", wipe: "wipe" };
 
 export function runSensorCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
@@ -173,6 +175,16 @@ async function one(
       json
         ? `${JSON.stringify(viewOf(sensor, undefined))}\n`
         : `${name}: id ${sensor.id}, VPN address ${sensor.address}\nnext: cepa flash --sensor ${name} IMAGE DEVICE\n`,
+    );
+    return 0;
+  }
+  if (action === "remove") {
+    const sensor = audit.appendWith(
+      () => removeSensor(database, name),
+      ({ id, address }) => recordOf("sensorRemove", id, { name, address }),
+    );
+    process.stdout.write(
+      json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: removed; ${sensor.address} is free again\n`,
     );
     return 0;
   }

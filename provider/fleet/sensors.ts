@@ -91,6 +91,21 @@ export function addSensor(database: DatabaseSync, name: string, subnet: Subnet, 
   });
 }
 
+/** Frees name and address of a sensor that was never flashed; of another there is more that must stay. Throws a SensorError. */
+export function removeSensor(database: DatabaseSync, name: string): Sensor {
+  return inTransaction(database, () => {
+    const sensor = sensorByName(database, name);
+    if (sensor.state !== "pending")
+      throw new SensorError(
+        "wrongState",
+        `${name} was flashed: its certificate, its key and what it said are on record and stay; cepa sensor hold ${name} keeps its key ` +
+          `from it, cepa sensor wipe ${name} erases it`,
+      );
+    database.prepare("delete from sensors where id = ?").run(sensor.id);
+    return sensor;
+  });
+}
+
 /**
  * active → hold or hold → active. A sensor that was wiped stays on hold, but where it alone says so (anything that speaks for it may) and a
  * person knows better: `isNotWiped`. Throws a SensorError for a sensor in another state.

@@ -336,3 +336,13 @@ test("an older database put back: the log does not fit, nothing is done without 
   assert.equal((await cepa(["audit", "verify"])).status, 0);
   assert.match((await cepa(["audit", "renew", "--yes"])).stderr, /it is whole, and goes on; nothing was done/);
 });
+
+test("remove: a sensor that was never flashed, with an entry", async () => {
+  const { address } = JSON.parse((await cepa(["sensor", "add", "mistake", "--json"])).stdout) as SensorView;
+  const removed = await cepa(["sensor", "remove", "mistake"]);
+  assert.deepEqual([removed.status, removed.stdout], [0, `mistake: removed; ${address} is free again\n`]);
+  assert.match(await readFile(join(state, "audit.log"), "utf8"), /"action":"sensorRemove".*"name":"mistake"/);
+  assert.equal((await cepa(["sensor", "show", "mistake"])).status, 1);
+  const refused = await cepa(["sensor", "remove", "box"]);
+  assert.deepEqual([refused.status, /box was flashed/.test(refused.stderr)], [1, true]);
+});

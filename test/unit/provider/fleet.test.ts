@@ -11,6 +11,7 @@ import {
   changeHold,
   changeUpdateChoice,
   recordLuksUuid,
+  removeSensor,
   type SensorError,
   sensorById,
   sensorByName,
@@ -93,6 +94,18 @@ test("sensors: added pending with the next address; hold and release from the st
     assert.equal(changeHold(database, "box-1", "hold").state, "hold");
     assert.equal(changeHold(database, "box-1", "hold").state, "hold", "again is no error");
     assert.equal(changeHold(database, "box-1", "active").state, "active");
+  }));
+
+test("remove: a pending sensor's name and address are free again; one that was flashed stays", () =>
+  withDatabase((database) => {
+    const { id, address } = addSensor(database, "box", SUBNET, 5);
+    assert.deepEqual([removeSensor(database, "box").id, sensorById(database, id)], [id, undefined]);
+    assert.throws(() => removeSensor(database, "box"), codeOf("unknown"));
+    assert.equal(addSensor(database, "box", SUBNET, 6).address, address);
+    for (const state of ["active", "hold", "revoked"]) {
+      database.exec(`update sensors set state = '${state}'`);
+      assert.throws(() => removeSensor(database, "box"), /box was flashed: .* cepa sensor hold box/);
+    }
   }));
 
 test("a store's UUID is recorded once, and never replaced", () =>
