@@ -39,7 +39,10 @@ export async function orderByName(
   const { database, paths, audit } = provider;
   const { id } = readOrderable(database, name, kind);
   if (options.dryRun) {
-    process.stdout.write(`${name} would be ${DONE[kind]}\n`);
+    const words = `${name} would be ${DONE[kind]}\n`;
+    process.stdout.write(
+      options.json ? `${JSON.stringify({ dryRun: true, order: kind, name, sensorId: id })}\n` : words,
+    );
     return 0;
   }
   if (!options.yes) await confirmByTyping(ASKED[kind].command, ASKED[kind].what, name);

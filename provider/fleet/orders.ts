@@ -19,14 +19,17 @@ export function readOrderable(database: DatabaseSync, name: string, kind: OrderK
       `${name} was not flashed yet: there is nothing to ${kind === "wipe" ? "wipe" : "reset"}`,
     );
   if (sensor.state === "revoked") throw new SensorError("wrongState", `${name} is revoked`);
-  if (kind === "resetSettings" && (sensor.wipeOrderedAtMs !== null || sensor.wipeBegunAtMs !== null))
+  const { wipeOrderedAtMs, wipeErasedAtMs } = sensor;
+  if (kind === "wipe" && wipeOrderedAtMs !== null && wipeErasedAtMs !== null && wipeErasedAtMs >= wipeOrderedAtMs)
+    throw new SensorError("wrongState", `${name} was wiped at ${new Date(wipeErasedAtMs).toISOString()}, as ordered`);
+  if (kind === "resetSettings" && (wipeOrderedAtMs !== null || sensor.wipeBegunAtMs !== null))
     throw new SensorError("wrongState", `${name} is being wiped, or was`);
   return sensor;
 }
 
 /**
  * Puts a signed command where base finds it. A wipe also erases base's share of the store's key, which alone makes the store
- * unreadable for ever, and no key is released to the sensor any more. Throws a SensorError.
+ * unreadable for ever, and no key is released to the sensor any more; what the sensor has said of a wipe stays. Throws a SensorError.
  */
 export function orderSensor(
   database: DatabaseSync,
@@ -44,8 +47,8 @@ export function orderSensor(
     if (kind === "wipe")
       database
         .prepare(
-          `update sensors set state = 'hold', wrapped_share = null, wrapped_wrapping_key = null, wipe_ordered_at_ms = ?,
-           wipe_begun_at_ms = null, wipe_erased_at_ms = null, wipe_cause = null where id = ?`,
+          `update sensors set state = 'hold', wrapped_share = null, wrapped_wrapping_key = null,
+           wipe_ordered_at_ms = coalesce(wipe_ordered_at_ms, ?) where id = ?`,
         )
         .run(nowMs, sensor.id);
     return sensorByName(database, name);

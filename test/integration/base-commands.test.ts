@@ -243,6 +243,8 @@ test("wipe and reset: asked for twice, signed with the passphrase, in the audit 
     assert.match(done.stderr, stderr);
   }
   assert.match((await cepa(["sensor", "wipe", "box", "--dry-run"])).stdout, /^box would be ordered to erase itself/);
+  const dry = JSON.parse((await cepa(["sensor", "wipe", "box", "--dry-run", "--json"])).stdout) as object;
+  assert.deepEqual(dry, { dryRun: true, order: "wipe", name: "box", sensorId: before.sensorId });
   assert.deepEqual(await view(), before);
   assert.equal((await cepa(["sensor", "reset", "box", "--yes"])).status, 0);
   assert.deepEqual([(await view()).commandWaits, (await view()).state], [true, "active"]);

@@ -47,7 +47,8 @@ test("wipe: the share is nowhere in the database's files any more, and no person
     assert.deepEqual(Buffer.from(sensor.pendingCommand ?? []), sign(sensor.id, 1));
     assert.throws(() => changeHold(database, "box", "active"), codeOf("wrongState"));
     assert.throws(() => orderSensor(database, "box", "resetSettings", sign, 51), codeOf("wrongState"));
-    assert.equal(orderSensor(database, "box", "wipe", sign, 52).commandCounter, 2);
+    const again = orderSensor(database, "box", "wipe", sign, 52);
+    assert.deepEqual([again.commandCounter, again.wipeOrderedAtMs], [2, 50], "the key was erased the first time");
   }));
 
 test("a wipe that was ordered: waits until the box says that it began, and ends its certificates", () =>
@@ -57,7 +58,13 @@ test("a wipe that was ordered: waits until the box says that it began, and ends 
     const begun = sensorByName(database, "box");
     assert.deepEqual([begun.pendingCommand, begun.wipeBegunAtMs, begun.wipeErasedAtMs], [null, 100, null]);
     assert.equal(certificateOwner(database, "aa", 7), id);
+    const again = orderSensor(database, "box", "wipe", sign, 60);
+    assert.deepEqual([again.wipeBegunAtMs, again.wipeCause], [100, "order"], "what the box has said stays");
     said(database, 2, { name: "wipe", atMs: 1, cause: "order", stage: "storeErased" });
+    assert.equal(sensorByName(database, "box").wipeErasedAtMs, 100);
+    assert.throws(() => orderSensor(database, "box", "wipe", sign, 70), {
+      message: "box was wiped at 1970-01-01T00:00:00.100Z, as ordered",
+    });
     assert.equal(sensorByName(database, "box").wipeErasedAtMs, 100);
     assert.equal(certificateOwner(database, "aa", 7), undefined);
   }));
@@ -74,7 +81,9 @@ test("a wipe that was not ordered: on hold, and what base has of its key and cer
     assert.throws(() => changeHold(database, "box", "active"), codeOf("wrongState"));
     const released = changeHold(database, "box", "active", true);
     assert.deepEqual([released.state, released.wipeBegunAtMs, released.wipeErasedAtMs], ["active", null, null]);
-    orderSensor(database, "box", "wipe", sign, 60);
+    said(database, 3, { name: "wipe", atMs: 1, cause: "button", stage: "storeErased" });
+    const ordered = orderSensor(database, "box", "wipe", sign, 60);
+    assert.deepEqual([ordered.wipeErasedAtMs, ordered.wipeCause, ordered.wrappedShare], [100, "button", null]);
     assert.throws(() => changeHold(database, "box", "active", true), codeOf("wrongState"), "what was ordered is so");
   }));
 
