@@ -1,22 +1,18 @@
 import type { BootLoaderReport, HealthRecord, KeyAdmission, UsbDeviceReport } from "../core/contract/health.ts";
 import type { UpdateStatus } from "../core/contract/role.ts";
 import { renderJsonLine } from "../core/json-line.ts";
-import { isVersion, VERSION_WORDS } from "../core/version.ts";
-import type { AuditRecord } from "../provider/audit/chain.ts";
 import { askSensors, BaseError } from "../provider/base/api-client.ts";
 import { type SensorView, viewOf } from "../provider/base/status.ts";
 import type { OrderKind } from "../provider/fleet/orders.ts";
 import {
   addSensor,
   changeHold,
-  changeUpdateChoice,
   listSensors,
   removeSensor,
   type SensorState,
   sensorByName,
 } from "../provider/fleet/sensors.ts";
 import { type Provider, withProvider } from "../provider/state/provider.ts";
-import { CHANNEL_PATTERN, CHANNEL_WORDS } from "../provider/updates/channel.ts";
 import { parseSubnet } from "../provider/vpn/subnet.ts";
 import {
   ago,
@@ -28,8 +24,9 @@ import {
   stateFolder,
   UsageError,
 } from "./command-line.ts";
-import { operatorName } from "./operator.ts";
+import { operatorRecord } from "./operator.ts";
 import { orderByName, wipeWords } from "./sensor-orders.ts";
+import { choiceWords, readUpdateChoice, setUpdates } from "./sensor-updates.ts";
 
 const USAGE = `usage: cepa sensor add NAME | list | show NAME | set NAME | hold NAME | release NAME | reset NAME | wipe NAME | remove NAME [options]
 
@@ -85,7 +82,7 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
       throw new UsageError(`cepa sensor ${action}: --yes, --dry-run and --passphrase-file are of reset and wipe`);
     if (values["not-wiped"] !== undefined && action !== "release")
       throw new UsageError(`cepa sensor ${action}: --not-wiped is of release`);
-    const choice = readChoice(action, values["update-channel"], values["update-pin"]);
+    const choice = readUpdateChoice(action, values["update-channel"], values["update-pin"]);
     return await withProvider(stateFolder(values.state), async (provider) => {
       if (order !== undefined) {
         const { yes = false, json = false, "dry-run": dryRun = false, "passphrase-file": passphraseFile } = values;
@@ -98,42 +95,6 @@ export function runSensorCommand(args: readonly string[], signal: AbortSignal): 
       return await one(provider, action, name ?? "", values.json === true, signal);
     });
   });
-}
-
-interface UpdateChoice {
-  readonly channel: string | undefined;
-  /** null: no pin. */
-  readonly pin: string | null | undefined;
-}
-
-/** undefined for every action but `set`. */
-function readChoice(action: string, channel: string | undefined, pin: string | undefined): UpdateChoice | undefined {
-  const isGiven = channel !== undefined || pin !== undefined;
-  if (action !== "set") {
-    if (isGiven)
-      throw new UsageError(`cepa sensor ${action}: --update-channel and --update-pin are of cepa sensor set`);
-    return undefined;
-  }
-  if (!isGiven) throw new UsageError("cepa sensor set: what? Give --update-channel or --update-pin");
-  if (channel !== undefined && !CHANNEL_PATTERN.test(channel))
-    throw new UsageError(`--update-channel: expected ${CHANNEL_WORDS}, found ${JSON.stringify(channel)}`);
-  if (pin !== undefined && pin !== "none" && !isVersion(pin))
-    throw new UsageError(`--update-pin: expected ${VERSION_WORDS}, or none, found ${JSON.stringify(pin)}`);
-  return { channel, pin: pin === "none" ? null : pin };
-}
-
-function setUpdates(provider: Provider, name: string, choice: UpdateChoice, json: boolean): number {
-  const sensor = provider.audit.appendWith(
-    () => changeUpdateChoice(provider.database, name, choice),
-    ({ id, updateChannel, updatePin }) => recordOf("sensorSet", id, { name, updateChannel, updatePin }),
-  );
-  const words = `${name}: updates ${choiceWords(sensor)}\n`;
-  process.stdout.write(json ? `${renderJsonLine(viewOf(sensor, undefined))}\n` : words);
-  return 0;
-}
-
-function choiceWords({ updateChannel, updatePin }: Pick<SensorView, "updateChannel" | "updatePin">): string {
-  return updatePin === null ? `of channel ${updateChannel}` : `pinned to ${updatePin} (channel ${updateChannel})`;
 }
 
 async function list(provider: Provider, json: boolean, signal: AbortSignal): Promise<number> {
@@ -169,7 +130,7 @@ async function one(
   if (action === "add") {
     const sensor = audit.appendWith(
       () => addSensor(database, name, parseSubnet(settings.vpnSubnet), Date.now()),
-      ({ id }) => recordOf("sensorAdd", id, { name }),
+      ({ id }) => operatorRecord("sensorAdd", id, { name }),
     );
     process.stdout.write(
       json
@@ -181,7 +142,7 @@ async function one(
   if (action === "remove") {
     const sensor = audit.appendWith(
       () => removeSensor(database, name),
-      ({ id, address }) => recordOf("sensorRemove", id, { name, address }),
+      ({ id, address }) => operatorRecord("sensorRemove", id, { name, address }),
     );
     process.stdout.write(
       json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: removed; ${sensor.address} is free again\n`,
@@ -205,16 +166,12 @@ function hold(
 ): number {
   const sensor = audit.appendWith(
     () => changeHold(database, name, action === "hold" ? "hold" : "active", isNotWiped),
-    ({ id }) => recordOf(action, id, isNotWiped ? { name, notWiped: true } : { name }),
+    ({ id }) => operatorRecord(action, id, isNotWiped ? { name, notWiped: true } : { name }),
   );
   process.stdout.write(
     json ? `${JSON.stringify(viewOf(sensor, undefined))}\n` : `${name}: ${STATE_WORDS[sensor.state]}\n`,
   );
   return 0;
-}
-
-function recordOf(action: string, sensorId: string, detail: AuditRecord["detail"] & object): AuditRecord {
-  return { atMs: Date.now(), who: operatorName(), action, sensorId, detail };
 }
 
 async function readViews(provider: Provider, signal: AbortSignal) {

@@ -46,6 +46,25 @@ export function offerFor(asker: Asker, request: OfferRequest, published: readonl
   return { version: newest ?? null, withdrawn };
 }
 
+/** Why a pin offers nothing for now; undefined: it does, or keeps the sensor at `running`. */
+export function pinDoubt(
+  pin: string,
+  running: string | undefined,
+  published: readonly Offerable[],
+): string | undefined {
+  const states = published.filter(({ version }) => version === pin).map(({ state }) => state);
+  if (pin === running || states.includes("offered")) return undefined;
+  if (states.includes("stopped")) return `${pin} is stopped: it gets no update until ${pin} is offered again`;
+  if (states.includes("withdrawn")) return `${pin} was withdrawn, which is for good: it gets no update`;
+  return `there is no update ${pin} here: it gets none until ${pin} is published`;
+}
+
+/** Why a channel offers nothing for now; undefined: it does. */
+export function channelDoubt(channel: string, published: readonly Offerable[]): string | undefined {
+  if (published.some((update) => update.channel === channel && update.state === "offered")) return undefined;
+  return `nothing is offered on channel ${channel} for now`;
+}
+
 /**
  * Whether a sensor is among the first `percent` of a version. Each version has an order of its own, so that it is not always the same
  * sensors that try first; a greater percentage only adds sensors.

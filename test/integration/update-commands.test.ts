@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { SensorView } from "../../provider/base/status.ts";
 import { setFolder } from "../../provider/updates/publish.ts";
 import { UpdateBase } from "../support/update-base.ts";
 import { type MadeSet, makeSet, updateKeys } from "../support/update-sets.ts";
@@ -121,4 +122,21 @@ test("list: a version that has no minimum has a dash there", async () => {
     const row = (await cepa("update", "list")).split("\n").find((line) => line.startsWith(`${version} `));
     assert.deepEqual(row?.split(/ {2,}/).slice(0, 5), [version, "qemu", "stable", "100 %", minimum]);
   }
+});
+
+test("cepa sensor set: what offers nothing is taken, and said", async () => {
+  const set = await makeNext();
+  await cepa("update", "publish", set.folder);
+  const choose = (...args: readonly string[]) => base.cepa("sensor", "set", "box", "--json", ...args);
+  const doubtful = await choose("--update-channel", "betta", "--update-pin", "9.9");
+  assert.equal(
+    doubtful.stderr,
+    "box: there is no update 9.9 here: it gets none until 9.9 is published\n" +
+      "box: nothing is offered on channel betta for now\n",
+  );
+  const { updateChannel, updatePin } = JSON.parse(doubtful.stdout) as SensorView;
+  assert.deepEqual([doubtful.status, updateChannel, updatePin], [0, "betta", "9.9"]);
+  assert.equal((await choose("--update-pin", set.description.version)).stderr, "");
+  assert.equal((await choose("--update-pin", "none")).stderr, "box: nothing is offered on channel betta for now\n");
+  assert.equal((await choose("--update-channel", "stable")).stderr, "");
 });

@@ -3,7 +3,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { REFUSAL_REASONS } from "../../../core/contract/update-refusal.ts";
 import { compareVersions } from "../../../core/version.ts";
-import { type Asker, isReached, type Offerable, offerFor } from "../../../provider/updates/offer.ts";
+import {
+  type Asker,
+  channelDoubt,
+  isReached,
+  type Offerable,
+  offerFor,
+  pinDoubt,
+} from "../../../provider/updates/offer.ts";
 
 const ASKER: Asker = { sensorId: "0123456789abcdef", channel: "stable", pin: null };
 const REQUEST = { version: "1.0", profile: "qemu", refused: [] };
@@ -114,4 +121,22 @@ test("isReached: of 4,000 sensors a quarter, and not the same ones for each vers
   const both = first.filter((id) => isReached(id, "1.2", 25));
   assert.ok(Math.abs(first.length - 1000) < 150, String(first.length));
   assert.ok(Math.abs(both.length - 250) < 100, String(both.length));
+});
+
+test("pinDoubt and channelDoubt: a choice that offers nothing for now", () => {
+  const published = [
+    update("1.1"),
+    update("1.2", { state: "stopped" }),
+    update("1.3", { state: "withdrawn", channel: "beta" }),
+  ];
+  const pins = ["1.0", "1.1", "1.2", "1.3", "1.4"].map((pin) => pinDoubt(pin, "1.0", published)?.split(":")[0]);
+  assert.deepEqual(pins, [
+    undefined,
+    undefined,
+    "1.2 is stopped",
+    "1.3 was withdrawn, which is for good",
+    "there is no update 1.4 here",
+  ]);
+  const channels = ["stable", "beta"].map((channel) => channelDoubt(channel, published));
+  assert.deepEqual(channels, [undefined, "nothing is offered on channel beta for now"]);
 });
