@@ -145,7 +145,7 @@ async function changeKey(provider: Provider, file: string, by: () => Operator, v
       json: { dryRun: true, sha256, replaces },
     };
   if (isOther && values.yes !== true) {
-    const what = `Updates must be signed with the key of SHA-256 ${sha256} from now on${until}`;
+    const what = `The key of SHA-256 ${sha256} replaces that of ${replaces}`;
     await confirmByTyping("cepa update key", what, sha256.slice(0, 8));
   }
   await setUpdateKey(provider, change, by());
