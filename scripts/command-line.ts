@@ -57,9 +57,14 @@ function parse<T extends ParseArgsOptionsConfig>(args: readonly string[], option
   }
 }
 
+/** An empty filter is one that leaves nothing out. */
+const MAY_BE_EMPTY = ["filter"];
+
 /** A variable of the shell that is not set: as a path it would be the current folder. */
 function refuseEmpty({ values, positionals }: { values: object; positionals: readonly string[] }): void {
-  const option = Object.entries(values).find(([, value]) => [value].flat().includes(""))?.[0];
+  const option = Object.entries(values).find(
+    ([name, value]) => [value].flat().includes("") && !MAY_BE_EMPTY.includes(name),
+  )?.[0];
   if (option !== undefined) throw new UsageError(`${option.length === 1 ? "-" : "--"}${option} is empty`);
   const index = positionals.indexOf("");
   if (index >= 0) throw new UsageError(`argument ${index + 1} is empty`);

@@ -11,7 +11,7 @@ const USAGE = `usage: cepa pcap NAME [--session ID | --filter BPF] [options] -w 
 Fetches full content from sensor NAME over the link. It is written into the audit log.
 
   --session ID             of the row in sessions: cepa query NAME "select id, … from sessions"
-  --filter BPF             as tcpdump takes it
+  --filter BPF             as tcpdump takes it; "": all frames
   --from TIME, --to TIME   ISO 8601, or seconds since 1970
   --max-bytes N            at most ${PCAP_MAX_BYTES} (104857600)
   -w FILE                  - for standard output
