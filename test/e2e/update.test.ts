@@ -22,7 +22,7 @@ import { isCapturing, runPowerCuts } from "../support/power-cut-lanes.ts";
 import { powerCutTable } from "../support/power-cut-table.ts";
 import { choosePowerCuts } from "../support/power-cuts.ts";
 import { inSteps } from "../support/steps.ts";
-import { makeStick } from "../support/stick.ts";
+import { makeStick, makeTwinStick } from "../support/stick.ts";
 import { waitForRigView } from "../support/wait-for-view.ts";
 
 /**
@@ -130,12 +130,6 @@ async function startBase(): Promise<void> {
 
 const setOf = (version: string) => join(folder, version, `cepa-qemu-${version}.update`);
 
-async function makeVersionStick(version: string): Promise<string> {
-  const stick = join(folder, `${version}.stick`);
-  await makeStick(stick, STICK_MIB, [setOf(version)]);
-  return stick;
-}
-
 const runs = (version: string) => (view: SensorView) => view.health?.imageVersion === version && isCapturing(view);
 
 /** A tree whose capture role ends at once. */
@@ -181,7 +175,10 @@ step("base is back and the new version is not condemned: from a stick it is inst
   await startBase();
   const back = await waitForView(`${firstVersion} captures`, UPDATE_TIMEOUT_MS, runs(firstVersion));
   assert.deepEqual(back.health?.failedVersions, []);
-  const takeOut = await sensor.vm.plugStick(await makeVersionStick(GOOD_VERSION));
+  // a stick that takes itself for the box's disk: no name of a partition may lead to it, now or in the next start
+  const stick = join(folder, `${GOOD_VERSION}.stick`);
+  await makeTwinStick(stick, rig.disk, [setOf(GOOD_VERSION)]);
+  const takeOut = await sensor.vm.plugStick(stick);
   await waitForEvent(`update ${GOOD_VERSION} is on the box, checked`);
   installation.from = recording.log.entries.length;
   const view = await waitForView(`${GOOD_VERSION} captures`, UPDATE_TIMEOUT_MS, runs(GOOD_VERSION));
@@ -204,7 +201,8 @@ step("the boot loader of a version that stays is tried where the firmware starts
 
 step("a version that starts but can't capture gives way by itself", async () => {
   await made;
-  blindStick = await makeVersionStick(BLIND_VERSION);
+  blindStick = join(folder, `${BLIND_VERSION}.stick`);
+  await makeStick(blindStick, STICK_MIB, [setOf(BLIND_VERSION)]);
   const takeOut = await sensor.vm.plugStick(blindStick);
   await waitForView("it runs", UPDATE_TIMEOUT_MS, ({ health }) => health?.imageVersion === BLIND_VERSION);
   await takeOut();

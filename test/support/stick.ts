@@ -1,5 +1,7 @@
-import { truncate, writeFile } from "node:fs/promises";
+import { open, stat, truncate, writeFile } from "node:fs/promises";
 import { nodeExec } from "../../core/node/exec.ts";
+import { GPT_BYTES, SECTOR_BYTES } from "../../image/flash/gpt.ts";
+import { findPartition } from "../../scripts/rig/disk-image.ts";
 
 const TIMEOUT_MS = 120_000;
 
@@ -15,4 +17,26 @@ export async function makeStick(
   await truncate(path, sizeMib * 1024 * 1024);
   await nodeExec("mformat", ["-i", path, "-F", "-c", String(clusterSectors), "-v", "STICK", "::"], signal);
   if (sources.length > 0) await nodeExec("mcopy", ["-s", "-i", path, ...sources, "::"], signal);
+}
+
+/** The same in the `state` partition of a stick whose partition table is that of the box's own disk: every name, every UUID. */
+export async function makeTwinStick(path: string, disk: string, sources: readonly string[]): Promise<void> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  await copyTable(disk, path);
+  const { offsetBytes, sizeBytes } = await findPartition(disk, /^state$/);
+  const fat = `${path}@@${offsetBytes}`;
+  await nodeExec("mformat", ["-i", fat, "-F", "-T", String(sizeBytes / SECTOR_BYTES), "-v", "STICK", "::"], signal);
+  await nodeExec("mcopy", ["-s", "-i", fat, ...sources, "::"], signal);
+}
+
+async function copyTable(from: string, to: string): Promise<void> {
+  const table = Buffer.alloc(GPT_BYTES);
+  const disk = await open(from, "r");
+  try {
+    await disk.read(table, 0, GPT_BYTES, 0);
+  } finally {
+    await disk.close();
+  }
+  await writeFile(to, table);
+  await truncate(to, (await stat(from)).size);
 }
