@@ -50,22 +50,22 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<number>
 
 /** Loaded when they are asked for: a role neither loads nor initialises the code of another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  "admit-key": async () => (await import("./admit-key-command.ts")).runAdmitKeyCommand,
-  "check-root": async () => (await import("./check-root-command.ts")).runCheckRootCommand,
-  import: async () => (await import("./import-command.ts")).runImportCommand,
-  install: async () => (await import("./install-command.ts")).runInstallCommand,
-  network: async () => (await import("./network-command.ts")).runNetworkCommand,
-  pcap: async () => (await import("./pcap-command.ts")).runPcapCommand,
-  profile: async () => (await import("./profile-command.ts")).runProfileCommand,
-  query: async () => (await import("./query-command.ts")).runQueryCommand,
-  read: async () => (await import("./read-command.ts")).runReadCommand,
-  "renew-loader": async () => (await import("./renew-loader-command.ts")).runRenewLoaderCommand,
-  reset: async () => (await import("./reset-command.ts")).runResetCommand,
+  "admit-key": async () => (await import("./commands/admit-key.ts")).runAdmitKeyCommand,
+  "check-root": async () => (await import("./commands/check-root.ts")).runCheckRootCommand,
+  import: async () => (await import("./commands/import.ts")).runImportCommand,
+  install: async () => (await import("./commands/install.ts")).runInstallCommand,
+  network: async () => (await import("./commands/network.ts")).runNetworkCommand,
+  pcap: async () => (await import("./commands/pcap.ts")).runPcapCommand,
+  profile: async () => (await import("./commands/profile.ts")).runProfileCommand,
+  query: async () => (await import("./commands/query.ts")).runQueryCommand,
+  read: async () => (await import("./commands/read.ts")).runReadCommand,
+  "renew-loader": async () => (await import("./commands/renew-loader.ts")).runRenewLoaderCommand,
+  reset: async () => (await import("./commands/reset.ts")).runResetCommand,
   run: async () => runRole,
-  status: async () => (await import("./status-command.ts")).runStatusCommand,
-  "store-disk": async () => (await import("./store-disk-command.ts")).runStoreDiskCommand,
-  trial: async () => (await import("./trial-command.ts")).runTrialCommand,
-  usb: async () => (await import("./usb-command.ts")).runUsbCommand,
+  status: async () => (await import("./commands/status.ts")).runStatusCommand,
+  "store-disk": async () => (await import("./commands/store-disk.ts")).runStoreDiskCommand,
+  trial: async () => (await import("./commands/trial.ts")).runTrialCommand,
+  usb: async () => (await import("./commands/usb.ts")).runUsbCommand,
 };
 
 type Role = (folders: RoleFolders, signal: AbortSignal) => Promise<void>;
@@ -82,7 +82,7 @@ const WORKERS: Readonly<Partial<Record<WorkerName, () => Promise<(data: unknown)
   "capture-analyser": async () => (await import("./roles/capture-analyser.ts")).runAnalyserThread,
   "capture-analysis": async () => (await import("./roles/capture-analysis.ts")).runAnalysisThread,
   "capture-writer": async () => (await import("./roles/capture-writer.ts")).runWriterThread,
-  "read-worker": async () => (await import("./read-worker.ts")).runReadWorker,
+  "read-worker": async () => (await import("./commands/read-worker.ts")).runReadWorker,
 };
 
 async function runRole(args: readonly string[], signal: AbortSignal): Promise<number> {

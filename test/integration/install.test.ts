@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { runInstallCommand } from "../../appliance/install-command.ts";
+import { runInstallCommand } from "../../appliance/commands/install.ts";
 import {
   loadFailedVersions,
   loadTrial,

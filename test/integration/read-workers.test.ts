@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type ReadPlan, readShare } from "../../appliance/read-share.ts";
+import { type ReadPlan, readShare } from "../../appliance/commands/read-share.ts";
 import { LineMerge } from "../../appliance/session/line-merge.ts";
 import { mergeCounters } from "../../appliance/session/merge-counters.ts";
 import { DEFAULT_SENSOR_CONFIG } from "../../core/contract/sensor-config.ts";

@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { runImportCommand } from "../../appliance/import-command.ts";
+import { runImportCommand } from "../../appliance/commands/import.ts";
 import { type BaseFiles, baseFiles } from "../../appliance/update/base-files.ts";
 import { updateFolder } from "../../appliance/update/update-folder.ts";
 import { verifyForBox } from "../../appliance/update/verify-set.ts";

@@ -27,6 +27,9 @@ const APPLIANCE_EDGES: Readonly<Record<string, readonly string[]>> = {
   "phone-home": [],
 };
 
+/** Folders of appliance/ that compose the others into what runs, and touch the world. */
+const COMPOSERS = ["commands", "roles"];
+
 /** Modules of a folder of appliance/ that touch the world, beside its service.ts, and with what. */
 const ADAPTERS: Readonly<Record<string, string>> = {
   "appliance/capture/block-reader.ts": "reads savefiles",
@@ -90,7 +93,7 @@ const SCRIPTS_OVER_APPLIANCE = [
 
 /** Who may look at the environment, and at what. */
 const READS_ENVIRONMENT: Readonly<Record<string, string>> = {
-  "appliance/status-command.ts": "LISTEN_PID and LISTEN_FDS, by which systemd hands terminals over",
+  "appliance/commands/status.ts": "LISTEN_PID and LISTEN_FDS, by which systemd hands terminals over",
   "core/node/exec.ts": "hands it to children",
   "core/node/log.ts": "JOURNAL_STREAM, of systemd",
   "core/node/service-watchdog.ts": "WATCHDOG_USEC and LISTEN_FDS, of systemd",
@@ -144,7 +147,8 @@ function isEdgeAllowed(from: string, to: string): boolean {
   if (fromTree === "scripts")
     return ["scripts", "image", "provider"].includes(toTree) || SCRIPTS_OVER_APPLIANCE.includes(from);
   if (fromTree !== toTree || fromTree === "core") return false;
-  if (fromTree !== "appliance" || fromFolder === undefined || fromFolder === "roles") return true;
+  if (fromTree !== "appliance" || fromFolder === undefined) return true;
+  if (COMPOSERS.includes(fromFolder)) return fromFolder === "commands" || toFolder !== "commands";
   if (fromFolder === toFolder || to === "appliance/worker.ts") return true;
   return toFolder !== undefined && (APPLIANCE_EDGES[fromFolder] ?? []).includes(toFolder);
 }
@@ -160,6 +164,9 @@ for (const { from, to, allowed } of [
   { from: "appliance/vault/service.ts", to: "appliance/capture/ring.ts", allowed: false },
   { from: "appliance/roles/capture.ts", to: "appliance/session/engine.ts", allowed: true },
   { from: "appliance/session/engine.ts", to: "appliance/roles/capture.ts", allowed: false },
+  { from: "appliance/commands/status.ts", to: "appliance/roles/ask.ts", allowed: true },
+  { from: "appliance/roles/capture.ts", to: "appliance/commands/status.ts", allowed: false },
+  { from: "appliance/session/engine.ts", to: "appliance/commands/query.ts", allowed: false },
   { from: "appliance/main.ts", to: "image/plan.ts", allowed: false },
   { from: "image/plan.ts", to: "provider/init.ts", allowed: false },
   { from: "scripts/cepa.ts", to: "provider/init.ts", allowed: true },
@@ -172,7 +179,7 @@ test("the modules are found, and their imports", () => {
   const engine = modules.find(({ path }) => path === "appliance/session/engine.ts");
   assert.ok(engine?.imports.includes("appliance/decode/packet.ts"));
   const main = modules.find(({ path }) => path === "appliance/main.ts");
-  assert.ok(main?.imports.includes("appliance/network-command.ts"), "an import() is one too");
+  assert.ok(main?.imports.includes("appliance/commands/network.ts"), "an import() is one too");
 });
 
 test("no import goes where it may not", () => {
@@ -215,7 +222,7 @@ test("only adapters and services touch the world", () => {
       const [tree, folder] = placeOf(path);
       if (packages.every((name) => PURE_PACKAGES.includes(name))) return false;
       if (tree === "core") return folder !== "node";
-      if (tree !== "appliance" || folder === undefined || folder === "roles") return false;
+      if (tree !== "appliance" || folder === undefined || COMPOSERS.includes(folder)) return false;
       return !path.endsWith("/service.ts") && !(path in ADAPTERS);
     })
     .map(({ path, packages }) => `${path} imports ${packages.join(", ")}`);

@@ -2,15 +2,15 @@ import { createPublicKey } from "node:crypto";
 import { access, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { STATE_FILES } from "../core/contract/identity.ts";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { journalLog } from "../core/node/log.ts";
-import { verifyCommand } from "../core/node/signed-message.ts";
-import type { Log } from "../core/ports.ts";
-import { LAST_GOOD_FILE, loadConfig } from "./config.ts";
-import { loadIdentity } from "./identity-files.ts";
-import { judgeCommand } from "./reset/judge-command.ts";
+import { STATE_FILES } from "../../core/contract/identity.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { verifyCommand } from "../../core/node/signed-message.ts";
+import type { Log } from "../../core/ports.ts";
+import { LAST_GOOD_FILE, loadConfig } from "../config.ts";
+import { loadIdentity } from "../identity-files.ts";
+import { judgeCommand } from "../reset/judge-command.ts";
 import {
   BUTTON_FILE,
   loadCounter,
@@ -23,13 +23,13 @@ import {
   saveCounter,
   savePending,
   shredState,
-} from "./reset/reset-files.ts";
-import { type ResetPorts, runReset } from "./reset/service.ts";
-import { askStatus, tellLink } from "./roles/ask.ts";
-import { findStoreDevice } from "./roles/store-place.ts";
-import { eraseStore } from "./vault/erase-store.ts";
-import { luksTool } from "./vault/luks-tool.ts";
-import { STORE_NAME } from "./vault/service.ts";
+} from "../reset/reset-files.ts";
+import { type ResetPorts, runReset } from "../reset/service.ts";
+import { askStatus, tellLink } from "../roles/ask.ts";
+import { findStoreDevice } from "../roles/store-place.ts";
+import { eraseStore } from "../vault/erase-store.ts";
+import { luksTool } from "../vault/luks-tool.ts";
+import { STORE_NAME } from "../vault/service.ts";
 
 const USAGE = `cepa-sensor reset [--settings | --everything] [--yes] [--dry-run] [--state FOLDER] [--run FOLDER]
 

@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import { writeFileAtomically } from "../core/node/atomic-file.ts";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { checkRoot, rootCheckFile } from "./health/root-check.ts";
+import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { checkRoot, rootCheckFile } from "../health/root-check.ts";
 
 const USAGE = `cepa-sensor check-root [--json] [--run FOLDER]
 

@@ -1,13 +1,13 @@
-import { FilteredSink } from "./capture/filtered-sink.ts";
-import { compileFilter } from "./capture/ring.ts";
-import { openSavefile } from "./capture/savefile.ts";
-import type { FrameSink } from "./capture/savefile-records.ts";
-import { Engine, type EngineConfig, type Share } from "./session/engine.ts";
-import type { EngineCounters } from "./session/engine-counters.ts";
-import type { EngineSink } from "./session/engine-sink.ts";
-import { ALARM_LINE, HANDSHAKE_LINE, HTTP_LINE, SESSION_LINE } from "./session/line-octets.ts";
-import { AFTER_ALL, OrderedLines } from "./session/ordered-lines.ts";
-import { renderAlarmLine, renderHandshakeLine, renderHttpLine, renderSessionLine } from "./session/table-lines.ts";
+import { FilteredSink } from "../capture/filtered-sink.ts";
+import { compileFilter } from "../capture/ring.ts";
+import { openSavefile } from "../capture/savefile.ts";
+import type { FrameSink } from "../capture/savefile-records.ts";
+import { Engine, type EngineConfig, type Share } from "../session/engine.ts";
+import type { EngineCounters } from "../session/engine-counters.ts";
+import type { EngineSink } from "../session/engine-sink.ts";
+import { ALARM_LINE, HANDSHAKE_LINE, HTTP_LINE, SESSION_LINE } from "../session/line-octets.ts";
+import { AFTER_ALL, OrderedLines } from "../session/ordered-lines.ts";
+import { renderAlarmLine, renderHandshakeLine, renderHttpLine, renderSessionLine } from "../session/table-lines.ts";
 
 /** At the end a share gives its lines in pieces of this size. */
 const FINISH_BYTES = 64 * 1024;
@@ -102,7 +102,7 @@ async function readFile(
 
 /** What is neither pcap nor pcapng is left to libpcap, whose addon is loaded only then. */
 async function readOther(path: string, why: string, sink: FrameSink): Promise<ReadOutcome["files"][number]> {
-  const { readByLibpcap } = await import("./capture/savefile-libpcap.ts");
+  const { readByLibpcap } = await import("../capture/savefile-libpcap.ts");
   try {
     await readByLibpcap(path, sink);
     return { result: "clean", complaint: "" };

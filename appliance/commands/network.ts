@@ -1,15 +1,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ConfigError } from "../core/checked-json.ts";
-import type { NetworkConfig } from "../core/contract/network.ts";
-import { writeFileAtomically } from "../core/node/atomic-file.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { loadNetworkConfig } from "./config.ts";
-import { loadIdentity } from "./identity-files.ts";
-import { disableIpv6, listDeviceInterfaces, readNetworkPorts, writeNetworkdFiles } from "./network/interfaces.ts";
-import { renderPacketRules } from "./network/packet-rules.ts";
-import { planNetwork, planPortRoles } from "./network/plan.ts";
+import { ConfigError } from "../../core/checked-json.ts";
+import type { NetworkConfig } from "../../core/contract/network.ts";
+import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { loadNetworkConfig } from "../config.ts";
+import { loadIdentity } from "../identity-files.ts";
+import { disableIpv6, listDeviceInterfaces, readNetworkPorts, writeNetworkdFiles } from "../network/interfaces.ts";
+import { renderPacketRules } from "../network/packet-rules.ts";
+import { planNetwork, planPortRoles } from "../network/plan.ts";
 
 const SETTLE_MAX_S = 120;
 

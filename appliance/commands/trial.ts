@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { journalLog } from "../core/node/log.ts";
-import { loadConfig } from "./config.ts";
-import { parseImageVersion } from "./health/plain.ts";
-import { loadIdentity } from "./identity-files.ts";
-import { askStatus } from "./roles/ask.ts";
-import { BOOT_COUNT_VARIABLE, type CountedKernel, parseCountedKernel } from "./update/boot-count.ts";
-import { runTrial, type TrialPorts } from "./update/trial.ts";
-import { loadFailedVersions, loadTrial, markFailed, removeTrial, saveTrial } from "./update/trial-files.ts";
-import { parseVerityState, type TrialObservation } from "./update/trial-verdict.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { loadConfig } from "../config.ts";
+import { parseImageVersion } from "../health/plain.ts";
+import { loadIdentity } from "../identity-files.ts";
+import { askStatus } from "../roles/ask.ts";
+import { BOOT_COUNT_VARIABLE, type CountedKernel, parseCountedKernel } from "../update/boot-count.ts";
+import { runTrial, type TrialPorts } from "../update/trial.ts";
+import { loadFailedVersions, loadTrial, markFailed, removeTrial, saveTrial } from "../update/trial-files.ts";
+import { parseVerityState, type TrialObservation } from "../update/trial-verdict.ts";
 
 const USAGE = `cepa-sensor trial [--state FOLDER] [--run FOLDER]
 

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { journalLog } from "../core/node/log.ts";
-import { efiVariables } from "./firmware/efi-variables.ts";
-import { espFiles } from "./firmware/esp-files.ts";
-import { loaderFiles } from "./firmware/loader-files.ts";
-import { renewLoader } from "./firmware/renew-loader.ts";
-import { parseImageVersion } from "./health/plain.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { efiVariables } from "../firmware/efi-variables.ts";
+import { espFiles } from "../firmware/esp-files.ts";
+import { loaderFiles } from "../firmware/loader-files.ts";
+import { renewLoader } from "../firmware/renew-loader.ts";
+import { parseImageVersion } from "../health/plain.ts";
 
 const USAGE = `cepa-sensor renew-loader [--esp FOLDER] [--state FOLDER] [--variables FOLDER]
 

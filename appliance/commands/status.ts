@@ -3,18 +3,18 @@ import { access, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
-import { nodeClock } from "../core/node/clock.ts";
-import { handedFiles } from "../core/node/handed-files.ts";
-import { keepWatchdogQuiet, WATCHDOG_FILE } from "../core/node/service-watchdog.ts";
-import { type Display, redraw, scroll } from "./health/display.ts";
-import { readHardware } from "./health/hardware.ts";
-import { shortfallsOf } from "./health/least-hardware.ts";
-import { parseImageVersion, parseUptimeMs } from "./health/plain.ts";
-import { renderStatus, type StatusView } from "./health/screen.ts";
-import { loadIdentity } from "./identity-files.ts";
-import { loadPending } from "./reset/reset-files.ts";
-import { askStatus } from "./roles/ask.ts";
-import { findOwnStore } from "./roles/store-place.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { handedFiles } from "../../core/node/handed-files.ts";
+import { keepWatchdogQuiet, WATCHDOG_FILE } from "../../core/node/service-watchdog.ts";
+import { type Display, redraw, scroll } from "../health/display.ts";
+import { readHardware } from "../health/hardware.ts";
+import { shortfallsOf } from "../health/least-hardware.ts";
+import { parseImageVersion, parseUptimeMs } from "../health/plain.ts";
+import { renderStatus, type StatusView } from "../health/screen.ts";
+import { loadIdentity } from "../identity-files.ts";
+import { loadPending } from "../reset/reset-files.ts";
+import { askStatus } from "../roles/ask.ts";
+import { findOwnStore } from "../roles/store-place.ts";
 
 const USAGE = `cepa-sensor status [--watch] [--json] [--state FOLDER] [--run FOLDER]
 

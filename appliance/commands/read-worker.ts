@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { Share } from "../session/engine.ts";
+import type { LineBatch } from "../session/ordered-lines.ts";
 import { type ReadOutcome, type ReadPlan, readShare } from "./read-share.ts";
-import type { Share } from "./session/engine.ts";
-import type { LineBatch } from "./session/ordered-lines.ts";
 
 export interface ReadWorkerStart {
   readonly plan: ReadPlan;

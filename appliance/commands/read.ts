@@ -3,18 +3,18 @@ import { readFileSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { setImmediate as yieldToSignals } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { parseJson } from "../core/checked-json.ts";
-import { DEFAULT_SENSOR_CONFIG, readSensorConfig } from "../core/contract/sensor-config.ts";
-import { openSavefile } from "./capture/savefile.ts";
+import { parseJson } from "../../core/checked-json.ts";
+import { DEFAULT_SENSOR_CONFIG, readSensorConfig } from "../../core/contract/sensor-config.ts";
+import { openSavefile } from "../capture/savefile.ts";
+import { loadProfiles } from "../profile-files.ts";
+import type { EngineConfig } from "../session/engine.ts";
+import type { EngineCounters } from "../session/engine-counters.ts";
+import { mergeCounters } from "../session/merge-counters.ts";
+import { shareConfig } from "../session/share-config.ts";
+import { renderSessionHeading } from "../session/table-lines.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
-import { loadProfiles } from "./profile-files.ts";
 import { type FileResult, type ReadOutcome, type ReadPlan, readShare, type ShareTarget } from "./read-share.ts";
 import { ReadWorkers } from "./read-workers.ts";
-import type { EngineConfig } from "./session/engine.ts";
-import type { EngineCounters } from "./session/engine-counters.ts";
-import { mergeCounters } from "./session/merge-counters.ts";
-import { shareConfig } from "./session/share-config.ts";
-import { renderSessionHeading } from "./session/table-lines.ts";
 
 export const READ_USAGE = `cepa-sensor read [--json] [--filter BPF] [--config FILE] [--workers N] FILE...
 

@@ -2,14 +2,14 @@ import { constants } from "node:fs";
 import { open, readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
-import { nodeClock } from "../core/node/clock.ts";
-import { journalLog } from "../core/node/log.ts";
-import { parseImageProfile, parseImageVersion } from "./health/plain.ts";
-import { tellLink } from "./roles/ask.ts";
-import { openStick } from "./stick/stick-source.ts";
-import { updateFolder } from "./update/update-folder.ts";
-import { type BoxImage, importSet, UPDATE_PUBLIC_KEY } from "./update/verify-set.ts";
+import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { parseImageProfile, parseImageVersion } from "../health/plain.ts";
+import { tellLink } from "../roles/ask.ts";
+import { openStick } from "../stick/stick-source.ts";
+import { updateFolder } from "../update/update-folder.ts";
+import { type BoxImage, importSet, UPDATE_PUBLIC_KEY } from "../update/verify-set.ts";
 
 const USAGE = `cepa-sensor import [--state FOLDER] [--run FOLDER] [--key FILE] DEVICE
 

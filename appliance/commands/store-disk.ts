@@ -1,17 +1,17 @@
 import { access, mkdir, open, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseJson } from "../core/checked-json.ts";
-import { STATE_FILES } from "../core/contract/identity.ts";
-import { readStoreConfig, type StoreConfig } from "../core/contract/store.ts";
-import { writeFileAtomically } from "../core/node/atomic-file.ts";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { journalLog } from "../core/node/log.ts";
-import { STORE_DISK_FOLDER, STORE_DISK_LINK, STORE_DISK_WHY } from "./roles/store-place.ts";
-import { diskOf, findPartition, readDisks, readStoreDisk } from "./vault/disks.ts";
-import { HEADER_AND_SLOTS_BYTES } from "./vault/erase-store.ts";
-import { findSecondDisk, planStoreDisk, STORE_LABEL } from "./vault/store-disk.ts";
+import { parseJson } from "../../core/checked-json.ts";
+import { STATE_FILES } from "../../core/contract/identity.ts";
+import { readStoreConfig, type StoreConfig } from "../../core/contract/store.ts";
+import { writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { STORE_DISK_FOLDER, STORE_DISK_LINK, STORE_DISK_WHY } from "../roles/store-place.ts";
+import { diskOf, findPartition, readDisks, readStoreDisk } from "../vault/disks.ts";
+import { HEADER_AND_SLOTS_BYTES } from "../vault/erase-store.ts";
+import { findSecondDisk, planStoreDisk, STORE_LABEL } from "../vault/store-disk.ts";
 
 const USAGE = `cepa-sensor store-disk [--dry-run] [--state FOLDER]
 

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { PcapSelection } from "../core/contract/role.ts";
-import { writeWholeFile } from "../core/node/whole-file.ts";
-import { openSelection, SelectionError } from "./roles/capture-retrieval.ts";
+import type { PcapSelection } from "../../core/contract/role.ts";
+import { writeWholeFile } from "../../core/node/whole-file.ts";
+import { openSelection, SelectionError } from "../roles/capture-retrieval.ts";
 
 const PCAP_USAGE = `cepa-sensor pcap -w FILE [--session ID] [--filter BPF] [--max-bytes N] [--nsm FOLDER]
 

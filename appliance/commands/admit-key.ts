@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import type { KeyAdmission } from "../core/contract/health.ts";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { attemptsFile, saveKeyAdmission } from "./firmware/admission-files.ts";
-import { admitKey } from "./firmware/admit-key.ts";
-import { efiVariables } from "./firmware/efi-variables.ts";
+import type { KeyAdmission } from "../../core/contract/health.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { attemptsFile, saveKeyAdmission } from "../firmware/admission-files.ts";
+import { admitKey } from "../firmware/admit-key.ts";
+import { efiVariables } from "../firmware/efi-variables.ts";
 
 const UPDATE = "/usr/lib/cepa/db-next.auth";
 const VARIABLES = "/sys/firmware/efi/efivars";

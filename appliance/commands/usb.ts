@@ -2,13 +2,13 @@ import { constants } from "node:fs";
 import { open, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { journalLog } from "../core/node/log.ts";
-import { type Exec, ExecError } from "../core/ports.ts";
-import { judgeUsbDevice, parseAllowedDevices, type UsbVerdict } from "./usb/allowed-devices.ts";
-import { aliasOf, decodeUsbDescriptors, nameOf, usbIdOf } from "./usb/descriptors.ts";
-import { addUsbReport, USB_PORT_PATTERN } from "./usb/usb-reports.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { type Exec, ExecError } from "../../core/ports.ts";
+import { judgeUsbDevice, parseAllowedDevices, type UsbVerdict } from "../usb/allowed-devices.ts";
+import { aliasOf, decodeUsbDescriptors, nameOf, usbIdOf } from "../usb/descriptors.ts";
+import { addUsbReport, USB_PORT_PATTERN } from "../usb/usb-reports.ts";
 
 const ALLOWED = "/usr/share/cepa/usb-devices.txt";
 const USAGE = `cepa-sensor usb PORT [--dry-run] [--allowed FILE] [--run FOLDER] [--devices FOLDER]

@@ -1,20 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { DEFAULT_SENSOR_CONFIG } from "../core/contract/sensor-config.ts";
-import { openSavefile } from "./capture/savefile.ts";
-import { readByLibpcap } from "./capture/savefile-libpcap.ts";
+import { DEFAULT_SENSOR_CONFIG } from "../../core/contract/sensor-config.ts";
+import { openSavefile } from "../capture/savefile.ts";
+import { readByLibpcap } from "../capture/savefile-libpcap.ts";
 import {
   type EntropyProfile,
   PROFILE_DIRECTIONS,
   type ProfileRange,
   protocolOfName,
-} from "./entropy/entropy-profile.ts";
-import { ProfileLearner } from "./entropy/profile-learner.ts";
-import { SHIPPED_PROFILES } from "./entropy/shipped-profiles.ts";
-import { loadProfile, loadProfiles } from "./profile-files.ts";
-import { Engine } from "./session/engine.ts";
-import type { EngineSink } from "./session/engine-sink.ts";
+} from "../entropy/entropy-profile.ts";
+import { ProfileLearner } from "../entropy/profile-learner.ts";
+import { SHIPPED_PROFILES } from "../entropy/shipped-profiles.ts";
+import { loadProfile, loadProfiles } from "../profile-files.ts";
+import { Engine } from "../session/engine.ts";
+import type { EngineSink } from "../session/engine-sink.ts";
 
 const PROFILE_USAGE = `cepa-sensor profile learn --protocol NAME [--margin BITS] [--quantile PART] [--output FILE] [--source TEXT] FILE...
 cepa-sensor profile check [--profiles FOLDER] FILE...

@@ -2,20 +2,20 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { UpdateRefusedError } from "../core/contract/update-refusal.ts";
-import { loaderFileOf } from "../core/contract/update-set.ts";
-import { nodeClock } from "../core/node/clock.ts";
-import { nodeExec } from "../core/node/exec.ts";
-import { journalLog } from "../core/node/log.ts";
-import { verifySet } from "../core/node/verify-set.ts";
-import { saveWanted } from "./firmware/loader-files.ts";
-import { parseImageProfile, parseImageVersion } from "./health/plain.ts";
-import { askStatus, tellLink } from "./roles/ask.ts";
-import { judgeSet } from "./update/judge-set.ts";
-import { loadTrial, saveTrial, type Trial } from "./update/trial-files.ts";
-import { recordSlot, type SlotRecord } from "./update/trial-verdict.ts";
-import { updateFolder } from "./update/update-folder.ts";
-import { openUpdateKey, UPDATE_PUBLIC_KEY } from "./update/verify-set.ts";
+import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
+import { loaderFileOf } from "../../core/contract/update-set.ts";
+import { nodeClock } from "../../core/node/clock.ts";
+import { nodeExec } from "../../core/node/exec.ts";
+import { journalLog } from "../../core/node/log.ts";
+import { verifySet } from "../../core/node/verify-set.ts";
+import { saveWanted } from "../firmware/loader-files.ts";
+import { parseImageProfile, parseImageVersion } from "../health/plain.ts";
+import { askStatus, tellLink } from "../roles/ask.ts";
+import { judgeSet } from "../update/judge-set.ts";
+import { loadTrial, saveTrial, type Trial } from "../update/trial-files.ts";
+import { recordSlot, type SlotRecord } from "../update/trial-verdict.ts";
+import { updateFolder } from "../update/update-folder.ts";
+import { openUpdateKey, UPDATE_PUBLIC_KEY } from "../update/verify-set.ts";
 
 const USAGE = `cepa-sensor install [--dry-run] [--state FOLDER] [--run FOLDER] [--key FILE]
 

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { renderJsonLine } from "../core/json-line.ts";
+import { renderJsonLine } from "../../core/json-line.ts";
+import { listDays } from "../session/day-files.ts";
+import { ANSWER_MAX_BYTES } from "../session/query.ts";
+import { type Cell, QUERY_DAYS_MAX, type QueryAnswer, QueryError, queryStore, VIEWS } from "../session/query-store.ts";
+import { printable } from "../session/table-lines.ts";
 import { LineOutput, OutputClosedError } from "./line-output.ts";
-import { listDays } from "./session/day-files.ts";
-import { ANSWER_MAX_BYTES } from "./session/query.ts";
-import { type Cell, QUERY_DAYS_MAX, type QueryAnswer, QueryError, queryStore, VIEWS } from "./session/query-store.ts";
-import { printable } from "./session/table-lines.ts";
 
 export const QUERY_USAGE = `cepa-sensor query [--store FOLDER] [--json] SQL
 

@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
+import { LineMerge } from "../session/line-merge.ts";
+import type { LineBatch } from "../session/ordered-lines.ts";
+import { startWorker } from "../worker.ts";
 import type { ReadOutcome, ReadPlan } from "./read-share.ts";
 import { AHEAD_MAX_BYTES, type ReadWorkerMessage, type ReadWorkerStart, takeMessages } from "./read-worker.ts";
-import { LineMerge } from "./session/line-merge.ts";
-import type { LineBatch } from "./session/ordered-lines.ts";
-import { startWorker } from "./worker.ts";
 
 interface Helper {
   readonly worker: Worker;
