@@ -15,12 +15,13 @@ import { judgeSet } from "../update/judge-set.ts";
 import { loadTrial, saveTrial, type Trial } from "../update/trial-files.ts";
 import { recordSlot, type SlotRecord } from "../update/trial-verdict.ts";
 import { updateFolder } from "../update/update-folder.ts";
-import { openUpdateKey, UPDATE_PUBLIC_KEY } from "../update/verify-set.ts";
+import { type BoxImage, openUpdateKey, UPDATE_PUBLIC_KEY } from "../update/verify-set.ts";
 
 const USAGE = `cepa-sensor install [--dry-run] [--state FOLDER] [--run FOLDER] [--key FILE]
 
 Installs the newest update that is ready into the slot that doesn't run, and starts the box anew: the new version is then on trial.
-An update that is refused is removed. Run as root, when there is something in STATE/update/ready.
+An update that is refused is removed. One that was withdrawn before its first octet is written is not installed. Run as root, when there is
+something in STATE/update/ready.
 
   --dry-run        checks the update, and says what would be done
   --state FOLDER   the state partition (/state)
@@ -43,7 +44,11 @@ const REMOVE_KERNELS = 'rm -f "/efi/EFI/Linux/cepa_$1.efi" "/efi/EFI/Linux/cepa_
 const SYSUPDATE = "/usr/lib/systemd/systemd-sysupdate";
 
 /** `cepa-sensor install`; resolves to the exit status. */
-export async function runInstallCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+export async function runInstallCommand(
+  args: readonly string[],
+  signal: AbortSignal,
+  box: Partial<BoxImage> = {},
+): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -60,20 +65,29 @@ export async function runInstallCommand(args: readonly string[], signal: AbortSi
   }
   const log = journalLog("install");
   const osRelease = await readFile("/etc/os-release", "utf8");
-  const running = parseImageVersion(osRelease);
+  const image: BoxImage = {
+    ...{ version: parseImageVersion(osRelease), profile: parseImageProfile(osRelease), keyPath: values.key },
+    ...box,
+  };
+  const running = image.version;
   const folder = updateFolder(join(values.state, "update"));
   const [found] = await folder.tidy(running);
   if (found === undefined) {
     log("info", "nothing newer than what runs is ready", { running });
     return 0;
   }
-  const facts = await folder.readFacts(running, parseImageProfile(osRelease));
+  const facts = await folder.readFacts(running, image.profile);
+  const isGone = async () => {
+    if ((await folder.tidy(running)).includes(found)) return false;
+    log("info", "not installed: it was withdrawn, or a newer one is ready", { version: found });
+    return true;
+  };
   // what was checked is what is installed: the folder of what is ready is another user's
   const copyTo = join(values.state, "install/set");
   await mkdir(copyTo, { recursive: true, mode: 0o700 });
   try {
     for (const name of await readdir(copyTo)) await rm(join(copyTo, name), { recursive: true });
-    const key = await openUpdateKey(values.key);
+    const key = await openUpdateKey(image.keyPath);
     const { description } = await verifySet(
       folder.ready(found),
       key,
@@ -83,9 +97,11 @@ export async function runInstallCommand(args: readonly string[], signal: AbortSi
     const { version } = description;
     log("info", values["dry-run"] ? "would be installed" : "is being installed", { version, running });
     if (values["dry-run"]) return 0;
+    const before = await recordRunningSlot(values.run, signal);
+    if (await isGone()) return 0; // that took up to ten minutes
     const tried = await loadTrial(values.state);
     const trial: Trial = {
-      ...{ version, state: "installing", before: await recordRunningSlot(values.run, signal), doubt: "" },
+      ...{ version, state: "installing", before, doubt: "" },
       doubts: tried?.version === version ? tried.doubts : 0,
       installedAtMs: nodeClock.nowMs(),
     };
@@ -104,6 +120,7 @@ export async function runInstallCommand(args: readonly string[], signal: AbortSi
   } catch (error) {
     if (values["dry-run"] || signal.aborted) throw error;
     const isRefused = error instanceof UpdateRefusedError;
+    if (isRefused && (await isGone())) return 0; // taken away while it was read: no fault of the set
     const reason = isRefused ? error.code : "notInstalled";
     const message = (error as Error).message.trim().slice(-MESSAGE_MAX);
     log("error", isRefused ? "an update is refused" : "an update can't be installed", {

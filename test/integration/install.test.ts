@@ -11,7 +11,7 @@ import {
   saveTrial,
   type Trial,
 } from "../../appliance/update/trial-files.ts";
-import type { SensorEvent } from "../../core/contract/role.ts";
+import { type RoleStatus, roleSocketPath, type SensorEvent } from "../../core/contract/role.ts";
 import { runRoleSocket } from "../../core/node/role-socket.ts";
 import { makeSet, updateKeys } from "../support/update-sets.ts";
 
@@ -27,18 +27,26 @@ const { privateKey, publicKey } = updateKeys();
 const keyFile = join(folder, "update.pub");
 await writeFile(keyFile, publicKey.export({ format: "pem", type: "spki" }));
 
-/** A link that takes every event. */
+/** Roles of a slot that does all it should, so that the installer does not wait; link takes every event. */
 const events: SensorEvent[] = [];
+let whenAsked = async () => {};
 const run = join(folder, "run");
 await mkdir(run);
-runRoleSocket(
-  join(run, "link.sock"),
-  async (request) => {
-    if (request.type === "event") events.push(request.event);
-    return { type: "ok" };
-  },
-  signal,
-).catch(() => {});
+for (const status of [
+  { role: "capture", state: "capturing", lastFrameAtMs: Date.now() },
+  { role: "vault", state: "open" },
+  { role: "link", vpnUp: true },
+] as unknown as readonly RoleStatus[])
+  runRoleSocket(
+    roleSocketPath(status.role, run),
+    async (request) => {
+      if (request.type === "event") events.push(request.event);
+      if (request.type !== "status") return { type: "ok" };
+      if (status.role === "link") await whenAsked();
+      return { type: "status", status };
+    },
+    signal,
+  ).catch(() => {});
 
 async function makeState(name: string): Promise<string> {
   const state = join(folder, name);
@@ -49,6 +57,8 @@ async function makeState(name: string): Promise<string> {
 
 const install = (state: string, ...more: readonly string[]) =>
   runInstallCommand(["--state", state, "--run", run, "--key", keyFile, ...more], signal);
+const installOnBox = (state: string) =>
+  runInstallCommand(["--state", state, "--run", run, "--key", keyFile], signal, { version: "1.0", profile: "qemu" });
 
 // this machine runs no image of ours, so that no set is meant for it
 for (const { name, key, reason } of [
@@ -77,6 +87,55 @@ test("what was left of an installation that was cut off is removed", async () =>
   await makeSet(join(state, "update/ready/2.0"), undefined, { version: "2.0" });
   assert.equal(await install(state), 3);
   assert.deepEqual(await readdir(join(state, "install/set")), []);
+});
+
+test("a set that is taken away while the slot that runs is waited for is not installed", async () => {
+  const state = await makeState("withdrawn");
+  await makeSet(join(state, "update/ready/2.0"), privateKey, { version: "2.0" });
+  events.length = 0;
+  let copied: readonly string[] = [];
+  whenAsked = async () => {
+    copied = await readdir(join(state, "install/set"));
+    await rm(join(state, "update/ready/2.0"), { recursive: true });
+  };
+  assert.equal(await installOnBox(state), 0);
+  whenAsked = async () => {};
+  assert.equal(copied.length, 7, "it had been checked and copied");
+  assert.deepEqual(events, []);
+  assert.equal(await loadTrial(state), undefined, "no slot was begun");
+  assert.deepEqual(await readdir(join(state, "install")), ["set"]);
+  assert.deepEqual(await readdir(join(state, "install/set")), []);
+});
+
+test("a set that is taken away while it is copied is not refused", async () => {
+  const state = await makeState("withdrawn-in-copy");
+  const sizes = { efiBytes: 1000, rootBytes: 60_000_000, verityBytes: 1000 };
+  const { names } = await makeSet(join(state, "update/ready/2.0"), privateKey, { version: "2.0", sizes });
+  events.length = 0;
+  const done = new AbortController();
+  const takeAway = async () => {
+    while (!(await readdir(join(state, "install/set")).catch((): string[] => [])).includes(names[1]))
+      done.signal.throwIfAborted();
+    await rm(join(state, "update/ready/2.0"), { recursive: true });
+  };
+  const [status] = await Promise.all([installOnBox(state).finally(() => done.abort()), takeAway()]);
+  assert.equal(status, 0);
+  assert.deepEqual(events, []);
+  assert.equal(await loadTrial(state), undefined);
+  assert.deepEqual(await readdir(join(state, "install/set")), []);
+});
+
+test("a set that is still there goes on to be installed", async () => {
+  const state = await makeState("installed");
+  await makeSet(join(state, "update/ready/2.0"), privateKey, { version: "2.0" });
+  events.length = 0;
+  assert.equal(await installOnBox(state), 1, "this machine has no ESP of ours");
+  assert.deepEqual(
+    events.map((event) => event.name === "updateRefused" && [event.version, event.reason]),
+    [["2.0", "notInstalled"]],
+  );
+  assert.equal((await loadTrial(state))?.state, "installing");
+  assert.deepEqual(await readdir(join(state, "update/ready")), ["2.0"], "it is tried again");
 });
 
 test("a dry run removes nothing", async () => {
