@@ -118,7 +118,12 @@ export function createUpdater(ports: UpdatePorts, settings: UpdateSettings): Upd
     };
     const offer = await ports.base.askOffer(question, signal);
     status = { ...status, answeredAtMs: clock.nowMs() };
-    for (const version of offer.withdrawn) await folder.discard(version);
+    const whole = await folder.tidy(image.version);
+    for (const version of offer.withdrawn) {
+      await folder.discard(version);
+      if (whole.includes(version)) addEvent({ name: "updateWithdrawn", atMs: clock.nowMs(), version });
+    }
+    await tellEvents(signal);
     const { version } = offer;
     const ready = await folder.tidy(image.version, version ?? undefined);
     if (version === null || (ready[0] !== undefined && compareVersions(ready[0], version) >= 0)) {

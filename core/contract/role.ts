@@ -205,4 +205,6 @@ export type SensorEvent =
   | { readonly name: "settingsReset"; readonly atMs: number; readonly cause: ResetCause }
   | { readonly name: "commandRefused"; readonly atMs: number; readonly why: string }
   | { readonly name: "updateReady"; readonly atMs: number; readonly version: string }
+  /** It was ready, and is thrown away. */
+  | { readonly name: "updateWithdrawn"; readonly atMs: number; readonly version: string }
   | { readonly name: "emergencySent"; readonly atMs: number; readonly bootCounter: number; readonly sequence: number };

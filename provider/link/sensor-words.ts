@@ -115,6 +115,8 @@ export function eventWords(event: SensorEvent): string {
     }
     case "updateReady":
       return `update ${plainWords(String(event.version), UPDATE_WORDS_MAX)} is on the box, checked`;
+    case "updateWithdrawn":
+      return `update ${plainWords(String(event.version), UPDATE_WORDS_MAX)} was withdrawn: the box has thrown it away`;
     case "wipe":
       if (!isWipe(event)) return "wipe, of no known form";
       return `WIPE ${CAUSE_WORDS[event.cause]}: ${event.stage === "begun" ? "begun" : "the store's keys are erased, the box's own follow"}`;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runImportCommand } from "../../appliance/commands/import.ts";
-import { type BaseFiles, baseFiles } from "../../appliance/update/base-files.ts";
+import { type BaseFiles, BaseUnreachableError, baseFiles } from "../../appliance/update/base-files.ts";
 import { updateFolder } from "../../appliance/update/update-folder.ts";
 import { verifyForBox } from "../../appliance/update/verify-set.ts";
 import type { RefusalReason } from "../../core/contract/update-refusal.ts";
@@ -148,15 +148,44 @@ test("a published version is downloaded, checked and ready; base is told", async
         await cepa("sensor", "show", "box"),
         new RegExp(`^update +ready: ${version} is checked and ready$`, "m"),
       );
-      // Withdrawn, it is thrown away although it was whole.
+      // Stopped, it stays; withdrawn, it is thrown away although it was whole.
+      await cepa("update", "stop", version);
+      const stoppedAtMs = Date.now();
+      await until(
+        async () => ((base.view().health?.update?.answeredAtMs ?? 0) > stoppedAtMs ? true : undefined),
+        "asked since",
+      );
+      assert.ok(await isThere(readyOf(state, set)), "a version that is stopped may be offered again");
       await cepa("update", "withdraw", version, "--yes");
       await until(async () => ((await isThere(readyOf(state, set))) ? undefined : true), "thrown away");
+      await until(
+        async () => base.events().find((one) => one.name === "updateWithdrawn" && one.version === version),
+        "base is told",
+      );
       assert.equal(await isThere(atBase(set)), undefined, "base has deleted it");
       const list = JSON.parse(await cepa("update", "list", "--json"));
       assert.equal(list.updates.find((one: { version: string }) => one.version === version).state, "withdrawn");
       const again = await base.cepa("update", "publish", set.folder);
       assert.match(again.stderr, /was withdrawn: what differs needs a version of its own/);
       assert.equal(again.status, 1);
+    },
+  );
+});
+
+test("a base that does not answer takes nothing back", async () => {
+  const set = await makeNext();
+  let asked = 0;
+  const askOffer = async () => {
+    asked++;
+    throw new BaseUnreachableError("the offer is not given: status 500");
+  };
+  await onBox(
+    { base: { askOffer } },
+    (state) => cp(set.folder, readyOf(state, set), { recursive: true }),
+    async (state) => {
+      await until(async () => (asked > 2 ? true : undefined), "asked again and again");
+      await assertReady(state, set);
+      assert.deepEqual(base.events(), []);
     },
   );
 });

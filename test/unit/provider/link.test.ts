@@ -45,6 +45,10 @@ test("eventWords: words that no sensor can turn into commands to a terminal", ()
       "WIPE by the box's button: the store's keys are erased, the box's own follow",
     ],
     [{ name: "wipe", atMs: 1, cause: "toString", stage: "begun" }, "wipe, of no known form"],
+    [
+      { name: "updateWithdrawn", atMs: 1, version: "2.0\u001b" },
+      "update 2.0? was withdrawn: the box has thrown it away",
+    ],
     [{ name: "commandRefused", atMs: 1, why: "\u001b" }, "a command is refused: ?"],
     [{ name: "later\u001b[2Jversion" }, "event later?[2Jversion"],
   ] as const;
