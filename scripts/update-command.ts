@@ -19,14 +19,15 @@ import { operatorName } from "./operator.ts";
 
 const USAGE = `usage: cepa update key FILE | publish SET | list | percent VERSION N | stop VERSION | withdraw VERSION [options]
 
-Which version of the image sensors are offered. A running base takes changes up at once.
+Which version of the image sensors are offered. A running base takes changes up at once. A box installs at once what it has whole, mostly
+before it asks again (each 15 minutes), and none goes back to an older version: what neither stop nor withdraw reaches gets a newer one.
 
   key FILE           updates must be signed with the key whose public half this is: update.pub of \`cepa image keys\`
   publish SET        checks the folder that \`cepa image build --keys\` made, copies it into base's state, and offers it
   list               what is published
   percent VERSION N  offers it to N percent of its channel's sensors, also when it was stopped
-  stop VERSION       offers it to nobody from now on; downloads under way end
-  withdraw VERSION   for good: deletes it here, and boxes that fetched it but have not installed it throw it away
+  stop VERSION       offers it to nobody from now on; downloads under way end; a box that has it whole still installs it
+  withdraw VERSION   for good: deletes it here; a box that has it whole and still waits throws it away when it asks next
 
   --channel NAME           publish: sensors of this channel (${DEFAULT_CHANNEL}); \`cepa sensor set\` says which one a sensor is on
   --percent N              publish: of those, so many percent (100)

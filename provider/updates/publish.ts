@@ -75,7 +75,10 @@ export async function publishUpdate(
   }
 }
 
-/** Not offered to anybody from now on, and every download under way ends; `percent` goes on. Throws an UpdateError. */
+/**
+ * Not offered to anybody from now on, and every download under way ends; `percent` goes on. What a box has whole stays there. Throws an
+ * UpdateError.
+ */
 export function stopUpdate(provider: Provider, version: string, profile: string | undefined, by: Operator) {
   return change(provider, "updateStop", version, profile, { state: "stopped" }, by);
 }
@@ -91,7 +94,7 @@ export function spreadUpdate(
   return change(provider, "updatePercent", version, profile, { state: "offered", percent }, by);
 }
 
-/** For good: its files go, and boxes that have fetched it and not installed it yet throw it away. Throws an UpdateError. */
+/** For good: its files go, and boxes that have it whole and wait to install it throw it away when they ask next. Throws an UpdateError. */
 export async function withdrawUpdate(
   provider: Provider,
   version: string,
