@@ -1,7 +1,7 @@
 import { ExpiredFragments, FirstFragment } from "./expired-fragments.ts";
 import { FragmentRing, NO_RECORD } from "./fragment-ring.ts";
 import { FragmentTable, HEADER_MAX_BYTES, NO_SLOT, SLOT_BYTES } from "./fragment-table.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet, PacketDefragmenter } from "./packet.ts";
 
 export interface DefragmenterLimits {
   /** Of memory in all: octets of fragments and what is known of their datagrams. At least `DEFRAGMENTER_MIN_BYTES` for octets. */
@@ -70,7 +70,7 @@ const REUSE_US = SECOND_US;
  * One belongs to each `Packet` that wants it. Whoever holds them sets `nowUs` before a frame is decoded, and looks at what
  * was given up by `decodeExpired` of frame.ts after it.
  */
-export class Defragmenter {
+export class Defragmenter implements PacketDefragmenter {
   readonly counters: DefragmenterCounters;
   /** Unix microseconds of the frame at hand. */
   nowUs = 0;
@@ -105,10 +105,6 @@ export class Defragmenter {
     return this.#ring.usedBytes;
   }
 
-  /**
-   * Takes the fragment at hand: the packet's IP fields are set, its offset is where the fragment's octets start. `offset` is
-   * where they belong in the datagram. True when that makes it whole: the packet is then the datagram's.
-   */
   add(packet: Packet, identification: number, protocol: number, offset: number, more: boolean): boolean {
     this.counters.fragments++;
     const octets = this.#octetsOf(packet, offset, more);
@@ -147,10 +143,6 @@ export class Defragmenter {
     return true;
   }
 
-  /**
-   * The next datagram that was given up and whose first fragment is there: the packet is then what is known of it, cut behind
-   * the first fragment (or the first 2 KiB). False when there is none.
-   */
   takeExpired(packet: Packet): boolean {
     const first = this.#first;
     if (!this.#expired.take(first, this.#datagram, PAYLOAD_AT) && !this.#takeTimedOut(first)) return false;

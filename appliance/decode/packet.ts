@@ -1,7 +1,20 @@
-import type { Defragmenter } from "./defragmenter.ts";
 import { DONE, type Layer } from "./layer.ts";
 
 const NOTHING = new Uint8Array(0);
+
+/** Puts datagrams together; what does is in defragmenter.ts. */
+export interface PacketDefragmenter {
+  /**
+   * Takes the fragment at hand: the packet's IP fields are set, its offset is where the fragment's octets start. `offset` is
+   * where they belong in the datagram. True when that makes it whole: the packet is then the datagram's.
+   */
+  add(packet: Packet, identification: number, protocol: number, offset: number, more: boolean): boolean;
+  /**
+   * The next datagram that was given up and whose first fragment is there: the packet is then what is known of it, cut behind
+   * the first fragment (or the first 2 KiB). False when there is none.
+   */
+  takeExpired(packet: Packet): boolean;
+}
 
 /**
  * The one packet that decoders work on, reused for every frame: offsets into the block that holds it. Decoders move
@@ -65,9 +78,9 @@ export class Packet {
   tooDeepCount = 0;
 
   /** Without one, fragments are taken as they come. */
-  readonly defragmenter: Defragmenter | undefined;
+  readonly defragmenter: PacketDefragmenter | undefined;
 
-  constructor(defragmenter?: Defragmenter) {
+  constructor(defragmenter?: PacketDefragmenter) {
     this.defragmenter = defragmenter;
   }
 
