@@ -1,12 +1,12 @@
 import { decodeLatin1 } from "../../core/latin1.ts";
 import { type Allowance, ownAllowance } from "../decode/reader-budget.ts";
 import type { StreamReader } from "../decode/stream-reader.ts";
-import { Body } from "./body.ts";
-import { HeadBuffer } from "./head-buffer.ts";
 import { HeaderFields } from "./header-fields.ts";
+import { HttpSide, type Place } from "./http-side.ts";
 import { type HttpCounters, type HttpSink, waitingBytes, zeroHttpCounters } from "./http-transaction.ts";
 import { startsPreface } from "./http2-frame.ts";
 import { Http2Reader } from "./http2-reader.ts";
+import { type PendingRequest, transactionOf } from "./pending-request.ts";
 import {
   decodeHttpRequest,
   endOfLine,
@@ -36,56 +36,6 @@ const NOT_MODIFIED = 304;
 /** The header field by which a server takes up HTTP/2 (RFC 7540, section 3.2). */
 const UPGRADE_TO_HTTP2 = /^upgrade[ \t]*:[ \t]*h2c[ \t]*\r?$/im;
 
-/**
- * Where a side is: before a message; in its head, of which the rest hasn't come; in its body; in a body that ends with the
- * session; where nobody knows what the octets are.
- */
-type Place = "start" | "head" | "body" | "untilClose" | "lost";
-
-interface PendingRequest {
-  readonly request: HttpRequest;
-  readonly timeUs: number;
-}
-
-/** Most heads come whole, most requests have no body, and most sides have nothing that waits: what none of them changes is shared. */
-const NO_HEAD = new HeadBuffer(ownAllowance());
-const NO_BODY = new Body();
-const NO_PENDING: (PendingRequest | undefined)[] = [];
-
-class Side {
-  place: Place = "start";
-  head = NO_HEAD;
-  body = NO_BODY;
-  /** When the first octet of the head came. */
-  headTimeUs = 0;
-  /** Without a response so far, the oldest first; undefined: reported already, since there was no room for it. */
-  pending = NO_PENDING;
-
-  push(request: PendingRequest | undefined): void {
-    if (this.pending.length === 0) this.pending = [request];
-    else this.pending.push(request);
-  }
-
-  /** The oldest that waits. */
-  shift(): PendingRequest | undefined {
-    const first = this.pending.shift();
-    if (this.pending.length === 0) this.pending = NO_PENDING;
-    return first;
-  }
-
-  /** The latest that waits. */
-  pop(): PendingRequest | undefined {
-    const last = this.pending.pop();
-    if (this.pending.length === 0) this.pending = NO_PENDING;
-    return last;
-  }
-
-  endBody(): void {
-    this.place = "start";
-    this.body = NO_BODY;
-  }
-}
-
 /** Whoever reads a head needs it for that long only. */
 const FIELDS = new HeaderFields();
 
@@ -95,8 +45,8 @@ const FIELDS = new HeaderFields();
  * were lost, and in bodies too, a chunk that starts with a whole request line is a request: a length can lie.
  */
 export class HttpReader implements StreamReader {
-  readonly #low = new Side();
-  readonly #high = new Side();
+  readonly #low = new HttpSide();
+  readonly #high = new HttpSide();
   readonly #sink: HttpSink;
   readonly #counters: HttpCounters;
   readonly #allowance: Allowance;
@@ -165,7 +115,7 @@ export class HttpReader implements StreamReader {
     if (own.body.over) own.endBody();
   }
 
-  #side(side: number): Side {
+  #side(side: number): HttpSide {
     return side === 0 ? this.#low : this.#high;
   }
 
@@ -191,7 +141,7 @@ export class HttpReader implements StreamReader {
   }
 
   /** A chunk that starts a message where none is due. */
-  #lookAtChunk(side: number, own: Side, bytes: Uint8Array, from: number, to: number): void {
+  #lookAtChunk(side: number, own: HttpSide, bytes: Uint8Array, from: number, to: number): void {
     const { head } = own;
     const isNewLine = head.bytes[head.length - 1] === LF && bytes[from] !== CR && bytes[from] !== LF;
     if (own.place === "head" && !isNewLine) return;
@@ -203,7 +153,7 @@ export class HttpReader implements StreamReader {
     own.place = "start";
   }
 
-  #start(side: number, own: Side, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
+  #start(side: number, own: HttpSide, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
     let at = from;
     while (at < to && (bytes[at] === CR || bytes[at] === LF)) at++;
     if (at === to) return to;
@@ -221,9 +171,8 @@ export class HttpReader implements StreamReader {
   }
 
   /** Octets of a head that comes in parts. */
-  #head(side: number, own: Side, bytes: Uint8Array, from: number, to: number): number {
-    if (own.head === NO_HEAD) own.head = new HeadBuffer(this.#allowance);
-    const { head } = own;
+  #head(side: number, own: HttpSide, bytes: Uint8Array, from: number, to: number): number {
+    const head = own.partialHead(this.#allowance);
     const before = head.length;
     head.append(bytes, from, to, HEAD_MAX_BYTES);
     const isFull = head.isFull && head.end === 0;
@@ -243,27 +192,22 @@ export class HttpReader implements StreamReader {
     }
     if (end < before) this.#inner?.data(side, part, end, before, own.headTimeUs);
     if (isFull && this.#inner === undefined) return this.#loseHead(own, to);
-    this.#dropHead(own);
+    own.dropHead();
     const place: Place = own.place as Place; // #message may have changed it
     return place === "lost" ? to : from + Math.max(0, end - before);
   }
 
   /** Nobody knows where the next message starts. */
-  #loseHead(own: Side, to: number): number {
-    this.#dropHead(own);
+  #loseHead(own: HttpSide, to: number): number {
+    own.dropHead();
     own.place = "lost";
     return to;
-  }
-
-  #dropHead(own: Side): void {
-    own.head.release();
-    own.head = NO_HEAD;
   }
 
   /**
    * The head at `from`; gives the offset behind it, or -1 when the rest of it must come first. `cut`: it won't come.
    */
-  #message(side: number, own: Side, bytes: Uint8Array, from: number, to: number, cut = false): number {
+  #message(side: number, own: HttpSide, bytes: Uint8Array, from: number, to: number, cut = false): number {
     if (startsLikeResponse(bytes, from, to)) return this.#responseAt(side, own, bytes, from, to, cut);
     let line = from;
     while (line < to && bytes[line] !== LF) line++;
@@ -279,22 +223,22 @@ export class HttpReader implements StreamReader {
     return request.endOffset;
   }
 
-  #request(side: number, own: Side, request: HttpRequest): void {
+  #request(side: number, own: HttpSide, request: HttpRequest): void {
     this.#remember(own, side, { request, timeUs: own.headTimeUs });
     this.#ambiguous ||= FIELDS.ambiguous;
-    this.#beginBody(own, request.version === null ? "none" : "request");
+    own.beginBody(request.version === null ? "none" : "request", FIELDS);
   }
 
-  #remember(own: Side, side: number, pending: PendingRequest): void {
+  #remember(own: HttpSide, side: number, pending: PendingRequest): void {
     const isKept = this.#allowance.take(waitingBytes(pending.request));
     own.push(isKept ? pending : undefined);
-    if (!isKept) this.#give(side, pending, null);
+    if (!isKept) this.#sink(transactionOf(pending, side, null), this.#session);
     if (own.pending.length <= PENDING_MAX) return;
     this.#counters.httpPendingDropped++;
     this.#report(side, own.shift(), null);
   }
 
-  #responseAt(side: number, own: Side, bytes: Uint8Array, from: number, to: number, cut: boolean): number {
+  #responseAt(side: number, own: HttpSide, bytes: Uint8Array, from: number, to: number, cut: boolean): number {
     let line = from;
     while (line < to && bytes[line] !== LF) line++;
     if (line === to && !cut) return -1;
@@ -312,7 +256,7 @@ export class HttpReader implements StreamReader {
     return endOffset;
   }
 
-  #response(side: number, own: Side, status: number): void {
+  #response(side: number, own: HttpSide, status: number): void {
     const { contentLength, chunked } = FIELDS;
     own.place = "start";
     if (status <= CONTINUE_MAX && status !== SWITCHING_PROTOCOLS) return;
@@ -326,29 +270,15 @@ export class HttpReader implements StreamReader {
     }
     const method = pending?.request.method.toUpperCase();
     if (method === "CONNECT" && status < 300) this.#openTunnel();
-    else if (method === "HEAD" || status === NO_CONTENT || status === NOT_MODIFIED) this.#beginBody(own, "none");
+    else if (method === "HEAD" || status === NO_CONTENT || status === NOT_MODIFIED) own.beginBody("none", FIELDS);
     else {
       FIELDS.contentLength = contentLength; // reading the request's head may have come between
       FIELDS.chunked = chunked;
-      this.#beginBody(own, "response");
+      own.beginBody("response", FIELDS);
     }
   }
 
-  /** RFC 9112, section 6.3. */
-  #beginBody(own: Side, of: "none" | "request" | "response"): void {
-    const isChunked = of !== "none" && FIELDS.chunked;
-    const length = of === "none" ? 0 : FIELDS.contentLength;
-    if (!isChunked && length < 0) own.place = of === "response" ? "untilClose" : "start";
-    else if (!isChunked && length === 0) own.place = "start";
-    else {
-      if (own.body === NO_BODY) own.body = new Body();
-      own.place = "body";
-      if (isChunked) own.body.beginChunks();
-      else own.body.beginLength(length);
-    }
-  }
-
-  #body(own: Side, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
+  #body(own: HttpSide, bytes: Uint8Array, from: number, to: number, timeUs: number): number {
     const { body } = own;
     const at = body.skip(bytes, from, to);
     if (this.#ambiguous && own.pending.length > 0) {
@@ -398,37 +328,19 @@ export class HttpReader implements StreamReader {
       this.#response(side, own, statusAt(head.bytes, 0, head.length));
       own.place = "lost";
     }
-    this.#dropHead(own);
+    own.dropHead();
   }
 
   #flush(side: number): void {
     const own = this.#side(side);
     for (const one of own.pending) this.#report(side, one, null);
-    own.pending = NO_PENDING;
+    own.dropPending();
   }
 
   #report(side: number, pending: PendingRequest | undefined, status: number | null): void {
     if (pending === undefined) return;
     this.#allowance.give(waitingBytes(pending.request));
-    this.#give(side, pending, status);
-  }
-
-  #give(side: number, pending: PendingRequest, status: number | null): void {
-    const { method, uri, version, host, userAgent, referer } = pending.request;
-    this.#sink(
-      {
-        method,
-        uri,
-        version,
-        host,
-        userAgent,
-        referer,
-        side,
-        timeUs: pending.timeUs,
-        status,
-      },
-      this.#session,
-    );
+    this.#sink(transactionOf(pending, side, status), this.#session);
   }
 
   /** A client that goes on without HTTP after CONNECT: the response wasn't seen. */
