@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import type { Share } from "../session/engine.ts";
+import type { Share } from "../session/engine-options.ts";
 import type { LineBatch } from "../session/ordered-lines.ts";
 import { type ReadOutcome, type ReadPlan, readShare } from "./read-share.ts";
 

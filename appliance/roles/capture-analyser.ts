@@ -10,7 +10,7 @@ import { runTogether } from "../../core/run-together.ts";
 import { isBatch } from "../capture/libpcap-port.ts";
 import type { CaptureLine, RingStart } from "../capture/service.ts";
 import { dayFileName, dayOfSeconds, listDays } from "../session/day-files.ts";
-import type { EngineConfig } from "../session/engine.ts";
+import type { EngineConfig } from "../session/engine-options.ts";
 import type { EngineSink } from "../session/engine-sink.ts";
 import { shareConfig } from "../session/share-config.ts";
 import { SessionStore } from "../session/store.ts";

@@ -1,8 +1,6 @@
-import type { SensorConfig } from "../../core/contract/sensor-config.ts";
 import { DEFRAGMENTER_LIMITS, Defragmenter } from "../decode/defragmenter.ts";
 import { decodeExpired, decodeFrame, decodeRest, layerOfLinkType } from "../decode/frame.ts";
 import { Packet } from "../decode/packet.ts";
-import type { EntropyProfile } from "../entropy/entropy-profile.ts";
 import { codeOf } from "../entropy/protocol.ts";
 import { PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_NONE, recogniseProtocol } from "../entropy/recognise-protocol.ts";
 import { SHIPPED_PROFILES } from "../entropy/shipped-profiles.ts";
@@ -11,24 +9,21 @@ import type { HttpTransaction } from "../http/http-transaction.ts";
 import { HTTP2_VERSION } from "../http/http2-reader.ts";
 import { decodeHttpRequest, mayBeRequest, startsRequestLine } from "../http/request.ts";
 import { type EngineCounters, zeroCounters } from "./engine-counters.ts";
+import type { EngineConfig, EngineOptions, Share } from "./engine-options.ts";
 import type { EngineSink } from "./engine-sink.ts";
 import { FiveTuple, keyPort, keyProtocol } from "./five-tuple.ts";
-import { openerByFlags, senderOpened } from "./opener.ts";
+import { noteSyn, senderOpened } from "./opener.ts";
 import { renderHandshake, renderHttp } from "./render.ts";
 import { Sampler } from "./sampler.ts";
 import { type ReadersTarget, SessionReaders } from "./session-readers.ts";
 import { SessionReports } from "./session-reports.ts";
 import {
-  BYTES,
   CHUNKS,
   END,
   FLAGS,
   ID,
   NO_ROW,
-  PACKETS,
   PROTOCOL,
-  REPORT_DUE,
-  REPORTED_AT,
   ROW_NUMBERS,
   ROW_WORDS,
   SessionTable,
@@ -36,50 +31,19 @@ import {
   STATE,
   STATE_HELD,
   STATE_OPENER,
-  STATE_OPENER_CERTAIN,
-  STATE_SYN_SEEN,
-  SYN_SEQUENCE,
   VLAN,
 } from "./session-table.ts";
-import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./tcp-flags.ts";
+import { SessionTimers, type TimersTarget } from "./session-timers.ts";
+import { FLAG_ACK, FLAG_RST, FLAG_SYN, isClosed, isSyn } from "./tcp-flags.ts";
 import { type StreamTarget, TcpStreams } from "./tcp-streams.ts";
-import { TimerWheel } from "./timer-wheel.ts";
 import { type WaitingSyn, WaitingSyns } from "./waiting-syns.ts";
-
-export interface EngineConfig extends Pick<SensorConfig, "session" | "entropy"> {
-  /** The shipped ones by default. */
-  readonly profiles?: readonly EntropyProfile[];
-}
-
-/** One of several engines that see the same frames, each with its part of the sessions. */
-export interface Share {
-  readonly index: number;
-  readonly count: number;
-}
-
-export interface EngineOptions {
-  /** 16 random octets: key of the session table's hash, and of how sessions are shared: the same for all that share them. */
-  readonly seed: Uint8Array;
-  /** Goes into every record. */
-  readonly sensor: string;
-  /** Of a session that the first packet opens; the store's `nextId` or more when the records go there. */
-  readonly firstId: number;
-  /** A session that the packet after opens has so much more, and so on. 1 by default. */
-  readonly idStride?: number;
-  /** All sessions by default. */
-  readonly share?: Share;
-}
 
 const IP_TCP = 6;
 const IP_UDP = 17;
 const SECOND_MS = 1000;
 const MICROSECONDS = 1_000_000;
-/** A TCP session that was closed or reset is over after this: late acknowledgements still belong to it. */
-const CLOSED_LINGER_MS = 10_000;
 /** Segments or datagrams of a direction in which its protocol is looked for. */
 const CHUNKS_MAX = 8;
-/** The clock was set back by more than this. */
-const CLOCK_BACK_SECONDS = 60;
 /** Times beyond 2106 are garbage. */
 const TIME_MAX_SECONDS = 0xffff_ffff;
 
@@ -88,9 +52,8 @@ const TIME_MAX_SECONDS = 0xffff_ffff;
  * packet and its five-tuple are reused, sessions are rows of typed arrays, and a record becomes an object when it leaves.
  * Time is that of the frames; it never goes back except in `advance`.
  */
-export class Engine implements StreamTarget, ReadersTarget {
+export class Engine implements StreamTarget, ReadersTarget, TimersTarget {
   readonly counters: EngineCounters = zeroCounters();
-  readonly #config: EngineConfig["session"];
   readonly #sink: EngineSink;
   readonly #firstId: number;
   readonly #idStride: number;
@@ -103,10 +66,8 @@ export class Engine implements StreamTarget, ReadersTarget {
   readonly #readers: SessionReaders;
   readonly #sampler: Sampler;
   readonly #reports: SessionReports;
-  readonly #timers: TimerWheel;
+  readonly #timers: SessionTimers;
   readonly #waitingSyns: WaitingSyns;
-  readonly #look: (row: number) => void;
-  readonly #idle: (row: number) => number;
   /** Rows that `finish` has not reported yet, the last id first. */
   #ending: number[] | undefined;
   /** Unix microseconds of the frame at hand. */
@@ -116,7 +77,6 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   constructor(config: EngineConfig, sink: EngineSink, options: EngineOptions) {
     const { maxSessions } = config.session;
-    this.#config = config.session;
     this.#sink = sink;
     this.#firstId = options.firstId;
     this.#idStride = options.idStride ?? 1;
@@ -134,9 +94,7 @@ export class Engine implements StreamTarget, ReadersTarget {
       sensor: options.sensor,
     });
     this.#waitingSyns = new WaitingSyns(this.#table);
-    this.#timers = new TimerWheel(maxSessions + 1);
-    this.#look = (row) => this.#lookAt(row);
-    this.#idle = (row) => this.#idleSecond(row);
+    this.#timers = new SessionTimers(this.#table, config.session, this);
   }
 
   /**
@@ -159,7 +117,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     counters.bytes += originalBytes;
     const second = Math.min(timeSeconds, TIME_MAX_SECONDS);
     this.#now = second * MICROSECONDS + Math.floor(timeNanoseconds / 1000);
-    if (second > this.#timers.nowSecond) this.#timers.advance(second, this.#look);
+    this.#timers.advance(second);
     const layer = layerOfLinkType(linkType);
     if (layer === undefined) {
       counters.unknownLinkType++;
@@ -175,9 +133,7 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   /** Reports and forgets what is over by `nowMs` (Unix); call it about once a second when no frames come. */
   advance(nowMs: number): void {
-    const second = Math.floor(nowMs / SECOND_MS);
-    if (second < this.#timers.nowSecond - CLOCK_BACK_SECONDS) this.#timers.restart(second, this.#look);
-    else this.#timers.advance(second, this.#look);
+    this.#timers.follow(Math.floor(nowMs / SECOND_MS));
   }
 
   /**
@@ -186,20 +142,17 @@ export class Engine implements StreamTarget, ReadersTarget {
    */
   finish(most = Number.POSITIVE_INFINITY): boolean {
     const ending = this.#ending ?? this.#endAll();
-    for (let count = 0; count < most && ending.length > 0; count++) this.#forget(ending.pop() as number);
+    for (let count = 0; count < most && ending.length > 0; count++) this.forget(ending.pop() as number);
     this.#ending = ending.length === 0 ? undefined : ending;
     return ending.length === 0;
   }
 
-  /** All rows, out of the wheel. */
+  /** All rows, whose timers are out. */
   #endAll(): number[] {
     this.#defragmenter.finish();
     this.#trackExpired();
     const rows: number[] = [];
-    for (let row = this.#timers.first(); row !== NO_ROW; row = this.#timers.first()) {
-      this.#timers.take(row);
-      rows.push(row);
-    }
+    for (let row = this.#timers.endAny(); row !== NO_ROW; row = this.#timers.endAny()) rows.push(row);
     const { numbers } = this.#table;
     return rows.sort((a, b) => (numbers[b * ROW_NUMBERS + ID] as number) - (numbers[a * ROW_NUMBERS + ID] as number));
   }
@@ -250,6 +203,22 @@ export class Engine implements StreamTarget, ReadersTarget {
     return (this.#table.words[row * ROW_WORDS + STATE] as number) & STATE_OPENER;
   }
 
+  /** Called by the timers. */
+  report(row: number): void {
+    this.#reports.report(row, false);
+  }
+
+  /** Called by the timers too: reports a row, whose timer is out, as final and frees it. */
+  forget(row: number): void {
+    this.#streams.end(row);
+    this.#readers.end(row);
+    this.#waitingSyns.remove(row);
+    this.#reports.report(row, true);
+    this.#sampler.clear(row);
+    this.#table.remove(row);
+    this.counters.sessionsActive = this.#table.size;
+  }
+
   #takePacket(): void {
     const packet = this.#packet;
     if (packet.truncated) this.counters.truncated++;
@@ -289,7 +258,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     if (row === NO_ROW) row = this.#open(key, hash, side);
     const { numbers } = table;
     const base = row * ROW_NUMBERS;
-    addPackets(numbers, row, side, packet.fragmentCount, packet.ipBytes);
+    table.addPackets(row, side, packet.fragmentCount, packet.ipBytes);
     if (packet.protocol === IP_TCP && isSyn(packet.tcpFlags))
       if (this.#waitingSyns.take(row, side, packet, this.#now, this.#nextId())) return;
     if (this.#now > (numbers[base + END] as number)) numbers[base + END] = this.#now;
@@ -303,9 +272,7 @@ export class Engine implements StreamTarget, ReadersTarget {
     const packet = this.#packet;
     const table = this.#table;
     if (table.full()) {
-      const oldest = this.#timers.oldest(this.#idle);
-      this.#timers.take(oldest);
-      this.#forget(oldest);
+      this.forget(this.#timers.endOldest());
       this.counters.sessionsEvicted++;
     }
     const row = table.add(key, hash);
@@ -314,10 +281,9 @@ export class Engine implements StreamTarget, ReadersTarget {
     numbers[base + ID] = this.#nextId();
     numbers[base + START] = this.#now;
     numbers[base + END] = this.#now;
-    numbers[base + REPORT_DUE] = Math.floor((this.#now / MICROSECONDS) * SECOND_MS + this.#config.activeMs) / SECOND_MS;
     words[row * ROW_WORDS + VLAN] = packet.vlan;
     words[row * ROW_WORDS + STATE] = (senderOpened(packet) ? side : 1 - side) * STATE_OPENER;
-    this.#timers.put(row, this.#dueSecond(row));
+    this.#timers.begin(row, this.#now);
     this.counters.sessionsActive = table.size;
     return row;
   }
@@ -329,17 +295,17 @@ export class Engine implements StreamTarget, ReadersTarget {
 
   /** Ends the session and opens the next between the same endpoints: with the SYN that waited, if it is one's. */
   #startAnew(row: number, key: Int32Array, hash: number, side: number, syn: WaitingSyn | undefined): number {
-    if (syn !== undefined) addPackets(this.#table.numbers, row, syn.side, -1, -syn.bytes);
-    this.#timers.take(row);
-    this.#forget(row);
+    if (syn !== undefined) this.#table.addPackets(row, syn.side, -1, -syn.bytes);
+    this.#timers.end(row);
+    this.forget(row);
     const opened = this.#open(key, hash, side);
     if (syn === undefined) return opened;
     const { words, numbers } = this.#table;
-    addPackets(numbers, opened, syn.side, 1, syn.bytes);
+    this.#table.addPackets(opened, syn.side, 1, syn.bytes);
     numbers[opened * ROW_NUMBERS + ID] = syn.id;
     numbers[opened * ROW_NUMBERS + START] = syn.timeUs;
     words[opened * ROW_WORDS + FLAGS] = FLAG_SYN << (8 * syn.side);
-    this.#syn(opened, syn.side, FLAG_SYN, syn.sequence);
+    noteSyn(words, opened, syn.side, FLAG_SYN, syn.sequence);
     this.#streams.begin(opened, syn.side, (syn.sequence + 1) | 0);
     return opened;
   }
@@ -353,36 +319,18 @@ export class Engine implements StreamTarget, ReadersTarget {
     const after = before | (flags << (8 * side));
     if (after !== before) {
       words[base + FLAGS] = after;
-      if (isClosed(after) && !isClosed(before)) {
-        this.#timers.take(row);
-        this.#timers.put(row, this.#dueSecond(row));
-      }
+      if (isClosed(after) && !isClosed(before)) this.#timers.renew(row);
     }
     let sequence = packet.tcpSequence;
     if ((flags & FLAG_SYN) !== 0) {
       sequence = (sequence + 1) | 0; // a SYN takes a sequence number; what it carries comes after (RFC 7413)
-      this.#syn(row, side, flags, packet.tcpSequence);
+      noteSyn(words, row, side, flags, packet.tcpSequence);
       this.#streams.begin(row, side, sequence);
     }
     if (packet.payloadWireBytes > 0 && (flags & FLAG_RST) === 0)
       this.#streams.segment(row, side, packet, sequence, this.#now);
     if ((flags & FLAG_ACK) !== 0 && ((words[base + STATE] as number) & (STATE_HELD << (1 - side))) !== 0)
       this.#streams.acknowledge(row, side, packet.tcpAcknowledgment, this.#now);
-  }
-
-  #syn(row: number, side: number, tcpFlags: number, tcpSequence: number): void {
-    const { words } = this.#table;
-    const base = row * ROW_WORDS;
-    let state = words[base + STATE] as number;
-    if ((tcpFlags & FLAG_ACK) === 0 && (state & (STATE_SYN_SEEN << side)) === 0) {
-      state |= STATE_SYN_SEEN << side;
-      words[base + SYN_SEQUENCE + side] = tcpSequence;
-    }
-    if ((state & STATE_OPENER_CERTAIN) === 0) {
-      const opener = openerByFlags(tcpFlags) === 1 ? side : 1 - side;
-      state = (state & ~STATE_OPENER) | STATE_OPENER_CERTAIN | (opener * STATE_OPENER);
-    }
-    words[base + STATE] = state;
   }
 
   #datagram(row: number, side: number): void {
@@ -419,68 +367,4 @@ export class Engine implements StreamTarget, ReadersTarget {
     }
     this.#sampler.add(2 * row + side, bytes, from, to, words[base + PROTOCOL] !== PROTOCOL_NONE);
   }
-
-  /** Second at which the row is to be looked at: when it has been idle for long enough, or is to be reported. */
-  #dueSecond(row: number): number {
-    return Math.min(this.#idleSecond(row), Math.ceil(this.#table.numbers[row * ROW_NUMBERS + REPORT_DUE] as number));
-  }
-
-  #idleSecond(row: number): number {
-    const flags = this.#table.words[row * ROW_WORDS + FLAGS] as number;
-    let idleMs = this.#config.idleOtherMs;
-    if (isClosed(flags)) idleMs = Math.min(idleMs, CLOSED_LINGER_MS);
-    else if (((flags | (flags >> 8)) & FLAG_ACK) !== 0) idleMs = this.#config.idleTcpMs;
-    return Math.ceil((this.#table.numbers[row * ROW_NUMBERS + END] as number) / MICROSECONDS + idleMs / SECOND_MS);
-  }
-
-  /** The timer of a row that is out of the wheel: it is over, or it is reported and goes on, or it was not due yet. */
-  #lookAt(row: number): void {
-    const { numbers } = this.#table;
-    const base = row * ROW_NUMBERS;
-    const second = this.#timers.nowSecond;
-    const end = numbers[base + END] as number;
-    if (end > (second + CLOCK_BACK_SECONDS) * MICROSECONDS) numbers[base + END] = second * MICROSECONDS; // the clock was set back
-    if (this.#idleSecond(row) <= second) {
-      this.#forget(row);
-      return;
-    }
-    if (Math.ceil(numbers[base + REPORT_DUE] as number) <= second) {
-      if (end > (numbers[base + REPORTED_AT] as number)) {
-        numbers[base + REPORTED_AT] = end;
-        this.#reports.report(row, false);
-      }
-      numbers[base + REPORT_DUE] = second + this.#config.activeMs / SECOND_MS;
-    }
-    this.#timers.put(row, this.#dueSecond(row));
-  }
-
-  /** Reports a row, that is out of the wheel, as final and frees it. */
-  #forget(row: number): void {
-    this.#streams.end(row);
-    this.#readers.end(row);
-    this.#waitingSyns.remove(row);
-    this.#reports.report(row, true);
-    this.#sampler.clear(row);
-    this.#table.remove(row);
-    this.counters.sessionsActive = this.#table.size;
-  }
-}
-
-/** One that asks for a connection. */
-function isSyn(tcpFlags: number): boolean {
-  return (tcpFlags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) === FLAG_SYN;
-}
-
-/** Packets and octets of a side of a row. */
-function addPackets(numbers: Float64Array, row: number, side: number, packets: number, bytes: number): void {
-  const base = row * ROW_NUMBERS + side;
-  numbers[base + PACKETS] = (numbers[base + PACKETS] as number) + packets;
-  numbers[base + BYTES] = (numbers[base + BYTES] as number) + bytes;
-}
-
-/** Reset by one side, or finished by both. `flags` has those of both sides, as FLAGS of a row. */
-function isClosed(flags: number): boolean {
-  const flags0 = flags & 0xff;
-  const flags1 = flags >> 8;
-  return ((flags0 | flags1) & FLAG_RST) !== 0 || (flags0 & flags1 & FLAG_FIN) !== 0;
 }

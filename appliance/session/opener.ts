@@ -1,12 +1,23 @@
 import type { Packet } from "../decode/packet.ts";
-import { FLAG_ACK, FLAG_SYN } from "./tcp-flags.ts";
+import { ROW_WORDS, STATE, STATE_OPENER, STATE_OPENER_CERTAIN, STATE_SYN_SEEN, SYN_SEQUENCE } from "./session-table.ts";
+import { FLAG_ACK } from "./tcp-flags.ts";
 
 const WELL_KNOWN_PORTS = 1024;
 
-/** 1 when the sender of a segment with these flags opened the session, 0 when the receiver did, -1 when they don't say. */
-export function openerByFlags(tcpFlags: number): number {
-  if ((tcpFlags & FLAG_SYN) === 0) return -1;
-  return (tcpFlags & FLAG_ACK) === 0 ? 1 : 0;
+/** Notes in a session's row what a SYN, or the answer to one, says: who opened it, and the SYN's sequence number. */
+export function noteSyn(words: Int32Array, row: number, side: number, tcpFlags: number, tcpSequence: number): void {
+  const base = row * ROW_WORDS;
+  const isAnswer = (tcpFlags & FLAG_ACK) !== 0;
+  let state = words[base + STATE] as number;
+  if (!isAnswer && (state & (STATE_SYN_SEEN << side)) === 0) {
+    state |= STATE_SYN_SEEN << side;
+    words[base + SYN_SEQUENCE + side] = tcpSequence;
+  }
+  if ((state & STATE_OPENER_CERTAIN) === 0) {
+    const opener = isAnswer ? 1 - side : side;
+    state = (state & ~STATE_OPENER) | STATE_OPENER_CERTAIN | (opener * STATE_OPENER);
+  }
+  words[base + STATE] = state;
 }
 
 /**

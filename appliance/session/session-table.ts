@@ -127,6 +127,14 @@ export class SessionTable {
     return row;
   }
 
+  /** To what a side of the row has sent. */
+  addPackets(row: number, side: number, packets: number, bytes: number): void {
+    const { numbers } = this;
+    const base = row * ROW_NUMBERS + side;
+    numbers[base + PACKETS] = (numbers[base + PACKETS] as number) + packets;
+    numbers[base + BYTES] = (numbers[base + BYTES] as number) + bytes;
+  }
+
   remove(row: number): void {
     const { words } = this;
     const mask = this.#slotMask;

@@ -1,4 +1,4 @@
-import type { EngineConfig } from "./engine.ts";
+import type { EngineConfig } from "./engine-options.ts";
 
 /** A share of n sessions has more than this many standard deviations (the square root of n, at most) above n once in 30,000 times. */
 const MARGIN_DEVIATIONS = 4;
