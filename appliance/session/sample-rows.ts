@@ -28,13 +28,3 @@ export const SAMPLING = 1;
 export const MEASURED = 2;
 /** There was no room. */
 export const SKIPPED = 3;
-
-/** Numbers of a direction (float64): NaN where the sample is too short. */
-export const RANDOMNESS = 0;
-/** Randomness of the flattest window. */
-export const FLATTEST = 1;
-export const ENTROPY = 2;
-/** NaN where there was no raw window, or too short a one. */
-export const ODDS = 3;
-/** The first of one for each checkpoint of the plan: the entropy of all octets so far. */
-export const CUMULATIVE = 4;

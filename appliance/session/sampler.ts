@@ -4,9 +4,9 @@ import { BYTE_VALUES, clearCounts, countBytes } from "../entropy/histogram.ts";
 import { randomness } from "../entropy/randomness.ts";
 import { FORMAT_NONE, type Format, recogniseFormat } from "../entropy/recognise-format.ts";
 import { seekFormat } from "../entropy/seek-format.ts";
-import { entropyBitsPerByte } from "../entropy/shannon.ts";
 import type { Evidence } from "../entropy/verdict.ts";
 import { NO_WINDOW, RawWindows } from "./raw-windows.ts";
+import { SampleMeasures } from "./sample-measures.ts";
 import {
   AT_BEFORE_END,
   AT_CHECKPOINT,
@@ -22,19 +22,14 @@ import { NOWHERE, SamplePool } from "./sample-pool.ts";
 import {
   COUNTS,
   COUNTS_BEFORE,
-  CUMULATIVE,
   EMPTY,
-  ENTROPY,
   FACTS,
-  FLATTEST,
   FORMAT_MASK,
   HEAD,
   HOLED,
   MEASURED,
   NEXT_CUT,
-  ODDS,
   POSITION,
-  RANDOMNESS,
   RAW_WINDOW,
   SAMPLE_WORDS,
   SAMPLING,
@@ -68,9 +63,7 @@ export class Sampler {
   readonly #rawWindows: RawWindows;
   /** SAMPLE_WORDS of each direction. */
   readonly #words: Int32Array;
-  /** `#stride` of each direction. */
-  readonly #numbers: Float64Array;
-  readonly #stride: number;
+  readonly #measures: SampleMeasures;
   /** Where counts are added up. */
   readonly #sum = new Uint16Array(BYTE_VALUES);
 
@@ -80,8 +73,7 @@ export class Sampler {
     this.#counts = new SmallCounts(this.#pool);
     this.#rawWindows = new RawWindows(config.rawWindowsBytes);
     this.#words = new Int32Array(2 * rows * SAMPLE_WORDS);
-    this.#stride = CUMULATIVE + this.#plan.checkpoints.length;
-    this.#numbers = new Float64Array(2 * rows * this.#stride);
+    this.#measures = new SampleMeasures(this.#plan.checkpoints, 2 * rows);
   }
 
   /** Octets in use for heads and counts. */
@@ -117,7 +109,7 @@ export class Sampler {
     const { headBytes } = this.#plan;
     if (state === EMPTY) {
       words[base + STATE] = SAMPLING;
-      this.#numbers[at * this.#stride + ODDS] = Number.NaN;
+      this.#measures.begin(at);
       if (to - from >= headBytes) {
         if (this.#beginCounts(at, bytes, from, isExplained)) this.#count(at, bytes, from, to, isExplained);
         return;
@@ -145,17 +137,8 @@ export class Sampler {
     const state = this.#words[base + STATE] as number;
     if (state === EMPTY || state === SKIPPED) return undefined;
     if (state === SAMPLING) this.#measure(at, isExplained);
-    const numbers = this.#numbers;
-    const number = at * this.#stride;
     const facts = this.#words[base + FACTS] as number;
-    return {
-      randomness: numberOrNull(numbers[number + RANDOMNESS] as number),
-      flattest: numberOrNull(numbers[number + FLATTEST] as number),
-      entropyBitsPerByte: numbers[number + ENTROPY] as number,
-      format: facts & FORMAT_MASK,
-      windowFormat: (facts >> WINDOW_FORMAT_SHIFT) & FORMAT_MASK,
-      odds: numberOrNull(numbers[number + ODDS] as number),
-    };
+    return this.#measures.evidence(at, facts & FORMAT_MASK, (facts >> WINDOW_FORMAT_SHIFT) & FORMAT_MASK);
   }
 
   /**
@@ -166,18 +149,9 @@ export class Sampler {
     const base = at * SAMPLE_WORDS;
     const state = this.#words[base + STATE] as number;
     if (((this.#words[base + FACTS] as number) & HOLED) !== 0 || state === EMPTY || state === SKIPPED) return [];
-    const { checkpoints, sizeBytes, decidedBytes } = this.#plan;
+    const { sizeBytes, decidedBytes } = this.#plan;
     const position = this.#words[base + POSITION] as number;
-    const number = at * this.#stride;
-    const points: CumulativeEntropy[] = [];
-    for (let i = 0; i < checkpoints.length && (checkpoints[i] as number) <= position; i++)
-      points.push({
-        octets: checkpoints[i] as number,
-        bitsPerByte: this.#numbers[number + CUMULATIVE + i] as number,
-      });
-    if (position < decidedBytes && position <= sizeBytes && position !== points.at(-1)?.octets)
-      points.push({ octets: position, bitsPerByte: this.#numbers[number + ENTROPY] as number });
-    return points;
+    return this.#measures.cumulative(at, position, position < decidedBytes && position <= sizeBytes);
   }
 
   #measure(at: number, isExplained: boolean): void {
@@ -193,12 +167,8 @@ export class Sampler {
     const length = Math.min(position, this.#plan.sizeBytes);
     const format = recogniseFormat(bytes, from, from + position);
     this.#setFormat(at, format, 0);
-    this.#setMeasures(at, this.#countApart(bytes, from, from + length), length);
-    if (
-      !isExplained &&
-      format === FORMAT_NONE &&
-      (this.#numbers[at * this.#stride + RANDOMNESS] as number) < NEARLY_FLAT
-    )
+    this.#measures.setSample(at, this.#countApart(bytes, from, from + length), length);
+    if (!isExplained && format === FORMAT_NONE && this.#measures.randomness(at) < NEARLY_FLAT)
       this.#setFormat(at, seekFormat(bytes, from, from + position), WINDOW_FORMAT_SHIFT);
   }
 
@@ -279,7 +249,7 @@ export class Sampler {
     const start = this.#rawWindows.start(window);
     const end = this.#rawWindows.end(window);
     this.#setFormat(at, seekFormat(bytes, start, end), WINDOW_FORMAT_SHIFT);
-    if (end - start >= ODDS_LEAST_BYTES) this.#numbers[at * this.#stride + ODDS] = encryptionOdds(bytes, start, end);
+    if (end - start >= ODDS_LEAST_BYTES) this.#measures.setOdds(at, encryptionOdds(bytes, start, end));
   }
 
   #setFormat(at: number, format: Format, shift: number): void {
@@ -313,17 +283,15 @@ export class Sampler {
 
   #reach(at: number, what: number, isExplained: boolean): void {
     if ((what & AT_START_SAMPLE_END) !== 0) this.#measureCounted(at);
-    if ((what & AT_CHECKPOINT) !== 0) this.#note(at);
+    if ((what & AT_CHECKPOINT) !== 0) this.#noteCheckpoint(at);
     if ((what & AT_BEFORE_END) !== 0) this.#giveCounts(at * SAMPLE_WORDS + COUNTS_BEFORE);
     if ((what & AT_OFFSET) !== 0) this.#beginFirst(at);
     if ((what & AT_WINDOW_END) !== 0) this.#endWindow(at, isExplained);
   }
 
-  /** Notes the entropy of all octets so far. */
-  #note(at: number): void {
+  #noteCheckpoint(at: number): void {
     const position = this.#words[at * SAMPLE_WORDS + POSITION] as number;
-    const index = at * this.#stride + CUMULATIVE + this.#plan.checkpoints.indexOf(position);
-    this.#numbers[index] = entropyBitsPerByte(this.#countsSoFar(at), 0, position);
+    this.#measures.noteCheckpoint(at, this.#countsSoFar(at), position);
   }
 
   /** What was counted so far is before the first window. */
@@ -349,13 +317,9 @@ export class Sampler {
     const { cuts, firstWindowEnd, sizeBytes } = this.#plan;
     const base = at * SAMPLE_WORDS;
     const cut = this.#words[base + NEXT_CUT] as number;
-    const flattest = at * this.#stride + FLATTEST;
     if (cut === firstWindowEnd) this.#measureCounted(at);
-    else {
-      const value = randomness(this.#countsOfWindow(base), 0, sizeBytes) as number;
-      if (value < (this.#numbers[flattest] as number)) this.#numbers[flattest] = value;
-    }
-    if (isExplained || (this.#numbers[flattest] as number) < 1 || cut + 1 === cuts.length) {
+    else this.#measures.addWindow(at, this.#countsOfWindow(base), sizeBytes);
+    if (isExplained || this.#measures.flattest(at) < 1 || cut + 1 === cuts.length) {
       this.#words[base + STATE] = MEASURED;
       if (this.#words[base + RAW_WINDOW] !== NO_WINDOW) this.#judgeRaw(at);
       this.#giveBack(base);
@@ -368,9 +332,9 @@ export class Sampler {
     const base = at * SAMPLE_WORDS;
     const position = this.#words[base + POSITION] as number;
     if (position < decidedBytes) {
-      if (position <= sizeBytes) this.#setMeasures(at, this.#countsSoFar(at), position);
+      if (position <= sizeBytes) this.#measures.setSample(at, this.#countsSoFar(at), position);
     } else if ((this.#words[base + NEXT_CUT] as number) <= firstWindowEnd)
-      this.#setMeasures(at, this.#countsOfWindow(base), Math.min(position - offsetBytes, sizeBytes));
+      this.#measures.setSample(at, this.#countsOfWindow(base), Math.min(position - offsetBytes, sizeBytes));
   }
 
   /** Of all octets so far, as long as the counts before the first window are kept. */
@@ -386,15 +350,6 @@ export class Sampler {
     clearCounts(this.#sum, 0);
     this.#counts.addTo(this.#sum, this.#words[base + COUNTS] as number);
     return this.#sum;
-  }
-
-  #setMeasures(at: number, counts: Uint16Array, total: number): void {
-    const numbers = this.#numbers;
-    const number = at * this.#stride;
-    const value = randomness(counts, 0, total) ?? Number.NaN;
-    numbers[number + RANDOMNESS] = value;
-    numbers[number + FLATTEST] = value;
-    numbers[number + ENTROPY] = entropyBitsPerByte(counts, 0, total);
   }
 
   /** Of the direction whose words are at `base`. */
@@ -418,8 +373,4 @@ export class Sampler {
     this.#rawWindows.close(window);
     this.#words[base + RAW_WINDOW] = NO_WINDOW;
   }
-}
-
-function numberOrNull(value: number): number | null {
-  return Number.isNaN(value) ? null : value;
 }
