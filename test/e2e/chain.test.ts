@@ -1,28 +1,24 @@
 import assert from "node:assert/strict";
-import { hkdfSync } from "node:crypto";
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { HEADER_AND_SLOTS_BYTES } from "../../appliance/vault/erase-store.ts";
-import { STATE_FILES } from "../../core/contract/identity.ts";
-import { VOLUME_KEY_BYTES, VOLUME_KEY_INFO } from "../../core/contract/key-release.ts";
 import { nodeExec } from "../../core/node/exec.ts";
-import { Secret } from "../../core/secret.ts";
-import { PARTITION_TYPES } from "../../image/layout.ts";
 import type { Stage } from "../../provider/base/stage.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import { sensorByName } from "../../provider/fleet/sensors.ts";
-import { openShare } from "../../provider/keys/share.ts";
 import { statePaths } from "../../provider/state/paths.ts";
-import { openProvider, unlockMasterKey } from "../../provider/state/provider.ts";
+import { openProvider } from "../../provider/state/provider.ts";
 import type { BaseProcess } from "../../scripts/rig/cepa-process.ts";
 import { findPartition } from "../../scripts/rig/disk-image.ts";
 import { framesOfPcap } from "../../scripts/rig/pcap-frames.ts";
 import { makeRig, postToWebhook, type Rig, type RunningSensor } from "../../scripts/rig/rig.ts";
+import { readIdentityForms, storeSecrets } from "../support/box-secrets.ts";
 import { type SecretForm, searchFile, secretForms } from "../support/key-search.ts";
 import { inSteps } from "../support/steps.ts";
+import { usbDevices } from "../support/usb-devices.ts";
 import { waitForRigView } from "../support/wait-for-view.ts";
 
 /**
@@ -36,7 +32,6 @@ const SENSOR_PROGRAM = join(PROJECT, "dist/cepa-sensor");
 const IMAGE = join(PROJECT, "dist/cepa-qemu.raw");
 const MANIFEST = join(PROJECT, "dist/cepa-qemu.manifest.json");
 const CAPTURE = join(PROJECT, "test/captures/office-minute/input.pcap");
-const IN_TOOLS = [join(PROJECT, "image/in-tools.sh"), join(PROJECT, ".cache/image/tools")];
 const NAME = "chain-1";
 
 /** Four times what is typical under emulation. */
@@ -86,75 +81,6 @@ async function auditEntries(): Promise<
     .map((line) => JSON.parse(line));
 }
 
-/** A keyboard behind a hub, a network card, and a stick whose partitions have the names of the box's own. */
-async function usbDevices(): Promise<readonly string[]> {
-  const work = join(folder, "stick");
-  await mkdir(work);
-  const { state, linuxGeneric } = PARTITION_TYPES;
-  for (const [name, type] of Object.entries({ state, nsm: linuxGeneric }))
-    await writeFile(join(work, `${name}.conf`), `[Partition]\nType=${type}\nLabel=${name}\nSizeMaxBytes=16M\n`);
-  const size = ["--empty=create", "--size=64M", "--offline=yes", "--dry-run=no"];
-  const make = ["systemd-repart", ...size, "--definitions=/work", "/work/stick.raw"];
-  await nodeExec("sh", [...IN_TOOLS, work, ...make], signal);
-  return [
-    ...["-device", "usb-hub,bus=usb.0,port=2", "-device", "usb-kbd,bus=usb.0,port=2.1"],
-    ...["-netdev", "user,id=card,restrict=on", "-device", "usb-net,bus=usb.0,port=3,netdev=card"],
-    ...["-drive", `if=none,id=stick,format=raw,snapshot=on,file=${join(work, "stick.raw")}`],
-    ...["-device", "usb-storage,bus=usb.0,port=4,drive=stick"],
-  ];
-}
-
-/** Base's share, the key that is derived from it, and the key that the store's sectors are under. */
-async function storeSecrets(): Promise<{ share: Uint8Array; passphrase: Uint8Array; volumeKey: Uint8Array }> {
-  const provider = await openProvider(rig.provider.stateFolder);
-  try {
-    const words = (await readFile(rig.provider.passphraseFile, "utf8")).trimEnd();
-    const masterKey = await unlockMasterKey(provider.paths, new Secret(new TextEncoder().encode(words)));
-    const row = sensorByName(provider.database, NAME);
-    assert.ok(row.wrappedShare !== null && row.wrappedWrappingKey !== null);
-    const sealed = { wrappedShare: row.wrappedShare, wrappedWrappingKey: row.wrappedWrappingKey };
-    const share = openShare(masterKey, row.id, sealed)?.reveal();
-    assert.ok(share);
-    const salt = Buffer.from(row.id, "hex");
-    const passphrase = new Uint8Array(hkdfSync("sha256", share, salt, VOLUME_KEY_INFO, VOLUME_KEY_BYTES));
-    const { offsetBytes } = await findPartition(rig.disk, /^nsm$/);
-    const header = join(folder, "luks-header");
-    await nodeExec(
-      "dd",
-      [`if=${rig.disk}`, `of=${header}`, "bs=1M", "count=16", `skip=${offsetBytes}`, "iflag=skip_bytes"],
-      signal,
-    );
-    const keyOptions = ["--key-file", "-", "--keyfile-size", String(VOLUME_KEY_BYTES)];
-    await nodeExec("cryptsetup", ["open", "--test-passphrase", "--type", "luks2", ...keyOptions, header], signal, {
-      stdin: passphrase,
-    });
-    const dumped = await nodeExec(
-      "cryptsetup",
-      ["luksDump", "--batch-mode", "--dump-volume-key", ...keyOptions, header],
-      signal,
-      { stdin: passphrase },
-    );
-    const hex = /MK dump:\s*((?:[0-9a-f]{2}\s+)+)/.exec(dumped.stdout)?.[1]?.replace(/\s+/g, "");
-    assert.ok(hex);
-    return { share, passphrase, volumeKey: Buffer.from(hex, "hex") };
-  } finally {
-    provider.database.close();
-  }
-}
-
-/** The middle of each private key on the state partition, as it stands there. */
-async function readIdentityForms(): Promise<readonly SecretForm[]> {
-  const { offsetBytes } = await findPartition(rig.disk, /^state$/);
-  const forms: SecretForm[] = [];
-  for (const path of [STATE_FILES.privateKey, STATE_FILES.emergencyKey, STATE_FILES.tlsCryptV2]) {
-    const { stdout } = await nodeExec("debugfs", ["-R", `cat /${path}`, `${rig.disk}?offset=${offsetBytes}`], signal);
-    const [, middle = ""] = stdout.split("\n");
-    assert.ok(middle.length >= 60, path);
-    forms.push({ name: path, pattern: Buffer.from(middle) });
-  }
-  return forms;
-}
-
 step("a sensor is enrolled and flashed; base holds none of its private keys", async () => {
   rig = await makeRig(
     { program: PROGRAM, image: IMAGE, folder, sensorName: NAME, settings: SETTINGS, diskSize: "4G" },
@@ -166,7 +92,7 @@ step("a sensor is enrolled and flashed; base holds none of its private keys", as
 });
 
 step("the image boots, and the tunnel is up with the address of its CCD file", async () => {
-  sensor = await rig.boot(signal, { gpsOverUsb: true, more: await usbDevices() });
+  sensor = await rig.boot(signal, { gpsOverUsb: true, more: await usbDevices(join(folder, "stick"), signal) });
   const connected = await waitForStage("vpnConnected", BOOT_TIMEOUT_MS);
   const { sensorId, address } = await rig.view(signal);
   assert.deepEqual(connected.stage === "vpnConnected" && [connected.sensorId, connected.address], [sensorId, address]);
@@ -344,7 +270,7 @@ step("when base is back, so is the sensor", async () => {
 
 step("no form of any key is on the disk, by a search that finds them when they are", async () => {
   await sensor.vm.powerDown(STEP_TIMEOUT_MS);
-  const { share, passphrase, volumeKey } = await storeSecrets();
+  const { share, passphrase, volumeKey } = await storeSecrets(rig, folder, signal);
   const forms = [
     ...secretForms("share", share),
     ...secretForms("derived key", passphrase),
@@ -392,7 +318,7 @@ step("a store whose header is damaged is not formatted", async () => {
   assert.ok(after.equals(damage));
   await again.write(whole, 0, whole.length, offsetBytes);
   await again.close();
-  identityForms = await readIdentityForms();
+  identityForms = await readIdentityForms(rig.disk, signal);
   assert.ok((await searchFile(rig.disk, identityForms)).length > 0);
 });
 
