@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { access, readFile, unlink } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { STATE_FILES } from "../../core/contract/identity.ts";
@@ -16,15 +16,16 @@ import {
   loadCounter,
   loadOrder,
   loadPending,
+  ORDER_FILE,
   type PendingReset,
-  removeOrder,
   removePending,
+  removeRequest,
   removeSettings,
   saveCounter,
   savePending,
   shredState,
 } from "../reset/reset-files.ts";
-import { type ResetPorts, runReset } from "../reset/service.ts";
+import { findReset, type ResetPorts, runReset } from "../reset/service.ts";
 import { askStatus, tellLink } from "../roles/ask.ts";
 import { findStoreDevice } from "../roles/store-place.ts";
 import { eraseStore } from "../vault/erase-store.ts";
@@ -84,7 +85,9 @@ export async function runResetCommand(args: readonly string[], signal: AbortSign
     process.stdout.write(`${pending === undefined ? "nothing was begun" : describe(pending)}\n`);
     return 0;
   }
-  const pending = isByHand ? byHand : ((await loadPending(state)) ?? (await takeRequest(state, run, log, signal)));
+  const pending = isByHand
+    ? byHand
+    : await findReset(await loadPending(state), () => takeRequest(state, run, log, signal));
   if (pending === undefined) return 0;
   await runReset(pending, resetPorts(state, run, log), signal);
   await nodeExec("systemctl", ["--no-block", "reboot"], signal);
@@ -108,19 +111,18 @@ async function takeRequest(
   const order = await loadOrder(state);
   if (order === undefined) return takeButton(state, log);
   const pending = await takeOrder(order, state, run, log, signal);
-  await removeOrder(state);
+  await removeRequest(state, ORDER_FILE);
   return pending;
 }
 
 /** Phone-home says that the button was held; where the signed settings have no button, it is not believed. */
 async function takeButton(state: string, log: Log): Promise<PendingReset | undefined> {
-  const path = join(state, BUTTON_FILE);
-  if (!(await isThere(path))) return undefined;
+  if (!(await isThere(join(state, BUTTON_FILE)))) return undefined;
   const { eraseButton } = await loadConfig(state, await loadIdentity(state), log, "vault");
   const pending = { what: "everything", cause: "button", stage: "begun" } as const;
   if (eraseButton.chip === "") log("error", "there is no button by the settings, and nothing is erased");
   else await savePending(state, pending);
-  await unlink(path);
+  await removeRequest(state, BUTTON_FILE);
   return eraseButton.chip === "" ? undefined : pending;
 }
 

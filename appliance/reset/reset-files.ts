@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { parseJson, readInteger, readObject, readText } from "../../core/checked-json.ts";
 import { COMMAND_BYTES } from "../../core/contract/command.ts";
 import type { ResetCause } from "../../core/contract/role.ts";
-import { writeFileAtomically } from "../../core/node/atomic-file.ts";
-import { removeBelow } from "../../core/node/remove-below.ts";
+import { flush, writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { removeBelow, removeBelowAfter } from "../../core/node/remove-below.ts";
 
 /** Of the state partition. The first two are root's alone, the last two of the role that may ask. */
 export const PENDING_FILE = "reset/pending.json";
@@ -38,8 +38,8 @@ export async function loadOrder(stateFolder: string): Promise<Uint8Array | undef
 }
 
 /** Whatever it is: what is still there would be looked at again and again. */
-export async function removeOrder(stateFolder: string): Promise<void> {
-  await removeBelow(join(stateFolder, dirname(ORDER_FILE)), basename(ORDER_FILE));
+export async function removeRequest(stateFolder: string, file: typeof ORDER_FILE | typeof BUTTON_FILE): Promise<void> {
+  await removeBelow(join(stateFolder, dirname(file)), basename(file));
 }
 
 /** A reset that was begun: what a start after a power cut goes on with. */
@@ -99,42 +99,51 @@ export async function removeFlushed(path: string): Promise<void> {
   await folder?.sync().finally(() => folder.close());
 }
 
-/** Settings of this sensor, and what each role keeps of them. With `network`, which port is what, and addresses. */
+/**
+ * Settings of this sensor, and what each role keeps of them, whatever a role has made of that. With `network`, which port is what, and
+ * addresses.
+ */
 export async function removeSettings(stateFolder: string, lastGoodFile: string, network: boolean): Promise<void> {
-  const folders = await readdir(stateFolder, { withFileTypes: true });
-  const kept = folders.filter((entry) => entry.isDirectory()).map((entry) => join(entry.name, lastGoodFile));
-  for (const name of [...kept, "config.json", ...(network ? ["network.json"] : [])])
+  const folders = (await readdir(stateFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  for (const name of ["config.json", ...(network ? ["network.json"] : [])])
     await removeFlushed(join(stateFolder, name));
+  for (const { name } of folders) {
+    await removeBelow(stateFolder, name, lastGoodFile);
+    await flush(join(stateFolder, name));
+  }
 }
 
 /**
  * Overwrites each file in its place, flushes it, and removes it; keys first. What stays is the folder of the reset itself, and
- * `lost+found`. A file system that copies on writing, or the flash below it, may keep what was there.
+ * `lost+found`. A file system that copies on writing, or the flash below it, may keep what was there. Roles have left what they wanted:
+ * names that are no text, folders deeper than a path is long.
  */
 export async function shredState(stateFolder: string): Promise<void> {
+  const keys = await readdir(join(stateFolder, "identity")).catch((): string[] => []);
+  for (const name of keys) if (name.endsWith(".key")) await removeBelowAfter(overwrite, stateFolder, "identity", name);
   const names = (await readdir(stateFolder)).filter((name) => name !== "lost+found" && name !== dirname(PENDING_FILE));
   names.sort((a, b) => Number(b === "identity") - Number(a === "identity"));
-  for (const name of names) {
-    const files = await readdir(join(stateFolder, name), { withFileTypes: true, recursive: true }).catch(
-      () => undefined,
-    );
-    if (files === undefined) await overwrite(join(stateFolder, name));
-    else {
-      const paths = files.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-      paths.sort((a, b) => Number(b.endsWith(".key")) - Number(a.endsWith(".key")));
-      for (const path of paths) await overwrite(path);
-    }
-    await removeBelow(stateFolder, name);
-  }
+  const errors: unknown[] = [];
+  for (const name of names)
+    await removeBelowAfter(overwrite, stateFolder, name).catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
   await removeFlushed(join(stateFolder, COUNTER_FILE));
 }
 
-async function overwrite(path: string): Promise<void> {
-  const file = await open(path, "r+");
+/** No file, nothing to overwrite. */
+const NO_FILE = ["EISDIR", "ELOOP", "ENXIO"];
+
+async function overwrite(path: Uint8Array): Promise<void> {
+  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(Buffer.from(path), O_RDWR | O_NOFOLLOW | O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
+    if (NO_FILE.includes(error.code ?? "")) return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
   try {
-    const { size } = await file.stat();
-    if (size > OVERWRITE_MOST_BYTES) return;
-    await file.write(new Uint8Array(size), 0, size, 0);
+    const status = await file.stat();
+    if (!status.isFile() || status.size > OVERWRITE_MOST_BYTES) return;
+    await file.write(new Uint8Array(status.size), 0, status.size, 0);
     await file.sync();
   } finally {
     await file.close();

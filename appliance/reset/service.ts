@@ -25,6 +25,14 @@ export interface ResetPorts {
   shredState(signal: AbortSignal): Promise<void>;
 }
 
+/** What was begun, or is asked for: settings that can't be put back, whatever a role makes of them, keep no wipe from being taken. */
+export async function findReset(
+  begun: PendingReset | undefined,
+  takeRequest: () => Promise<PendingReset | undefined>,
+): Promise<PendingReset | undefined> {
+  return begun?.what === "everything" ? begun : ((await takeRequest()) ?? begun);
+}
+
 /**
  * Carries out a reset from wherever it is: `pending` is on the disk before anything else is done, and goes as the last thing, so
  * that a power cut at any place only makes it begin again where it was. The box starts anew afterwards.

@@ -1,6 +1,19 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { link, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -10,7 +23,7 @@ import {
   loadPending,
   ORDER_FILE,
   PENDING_FILE,
-  removeOrder,
+  removeRequest,
   removeSettings,
   saveCounter,
   savePending,
@@ -24,6 +37,7 @@ import { nodeExec } from "../../core/node/exec.ts";
 import { ExecError } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
 
+const PROJECT = dirname(dirname(import.meta.dirname));
 const MIB = 1024 * 1024;
 const signal = AbortSignal.timeout(300_000);
 let folder: string;
@@ -97,6 +111,46 @@ test("state: each file is overwritten where it lies, then gone; the note of the 
   await shredState(state);
 });
 
+/** A file whose name is no text, in folders that are deeper than a path is long. */
+const HOSTILE = `import os, sys
+os.chdir(sys.argv[1])
+for _ in range(100):
+  os.mkdir("d" * 100)
+  os.chdir("d" * 100)
+open(b"\\xff", "w").write("x")
+os.mkfifo("fifo")`;
+
+test("state: whatever a role has left in its folder, all is gone", async () => {
+  const state = await makeState("hostile");
+  await nodeExec("python3", ["-c", HOSTILE, join(state, "link")], signal);
+  await symlink("/etc", join(state, "link/etc"));
+  await shredState(state);
+  assert.deepEqual(await readdir(state), ["lost+found"]);
+});
+
+test("state: with the capabilities that its unit has it goes too where a role has made its folder sticky", async () => {
+  const state = await makeState("sticky");
+  for (const path of ["link", "link/spool.json", "link/config-last-good.json"])
+    await chown(join(state, path), 902, 902);
+  await chmod(join(state, "link"), 0o1700);
+  const unit = await readFile(join(PROJECT, "overlay/usr/lib/systemd/system/cepa-reset.service"), "utf8");
+  const capabilities = /^CapabilityBoundingSet=(.*)$/m.exec(unit)?.[1]?.toLowerCase().replaceAll("cap_", "+") ?? "";
+  const bounding = `--bounding-set=-all,${capabilities.replaceAll(" ", ",")}`;
+  const script = `import { shredState } from "${PROJECT}/appliance/reset/reset-files.ts"; await shredState(process.argv[1]);`;
+  const run = [process.execPath, "--input-type=module", "-e", script, state];
+  await nodeExec("setpriv", [bounding, ...run], signal);
+  assert.deepEqual(await readdir(state), ["lost+found"]);
+});
+
+test("settings: a folder in the place of what a role keeps goes, and keeps no other there", async () => {
+  const state = await makeState("settings-folder");
+  await rm(join(state, "link/config-last-good.json"));
+  await mkdir(join(state, "link/config-last-good.json/more"), { recursive: true });
+  await removeSettings(state, "config-last-good.json", false);
+  assert.deepEqual(await readdir(join(state, "link")), ["spool.json"]);
+  assert.deepEqual(await readdir(join(state, "vault")), []);
+});
+
 test("settings: those of base and what roles keep of them; the network's only when that is wanted", async () => {
   const state = await makeState("reset");
   await removeSettings(state, "config-last-good.json", false);
@@ -131,14 +185,14 @@ test("what link leaves is read up to an octet more than a command has, and nothi
   ]) {
     await make();
     assert.equal((await loadOrder(state))?.length, bytes);
-    await removeOrder(state);
+    await removeRequest(state, ORDER_FILE);
     assert.deepEqual(await readdir(dirname(path)), []);
   }
 });
 
 test("the command: nothing without --yes, and a dry run says what would be done and does nothing", async () => {
   const state = await makeState("by-hand");
-  const MAIN = join(dirname(dirname(import.meta.dirname)), "appliance/main.ts");
+  const MAIN = join(PROJECT, "appliance/main.ts");
   const reset = async (...args: readonly string[]) => {
     try {
       return { status: 0, ...(await nodeExec(process.execPath, [MAIN, "reset", "--state", state, ...args], signal)) };

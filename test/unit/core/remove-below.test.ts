@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { removeBelow } from "../../../core/node/remove-below.ts";
+import { removeBelow, removeBelowAfter } from "../../../core/node/remove-below.ts";
 
 let root = "";
 let role = "";
@@ -75,4 +76,23 @@ test("who puts a link in the place of a folder while it is emptied gains nothing
 
 test("a name that is none is refused", async () => {
   for (const name of ["", ".", "..", "a/b"]) await assert.rejects(removeBelow(role, name), /no name of a file/);
+});
+
+test("names that are no text, and folders deeper than a path is long; what stays keeps nothing else there", async () => {
+  const odd = Buffer.from([0xff, 0xfe]);
+  mkdirSync(join(role, "full"));
+  writeFileSync(Buffer.concat([Buffer.from(`${join(role, "full")}/`), odd]), "");
+  mkdirSync(join(role, "deep"));
+  execFileSync("python3", [
+    "-c",
+    "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(100):\n  os.mkdir('d' * 100)\n  os.chdir('d' * 100)",
+    join(role, "deep"),
+  ]);
+  await removeBelow(role, "full");
+  await removeBelow(role, "deep");
+  assert.deepEqual(readdirSync(role), []);
+  for (const name of ["a", "b", "c"]) writeFileSync(join(role, name), name);
+  const refuseB = (path: Uint8Array) => (path.at(-1) === 0x62 ? Promise.reject(new Error("no")) : Promise.resolve());
+  await assert.rejects(removeBelowAfter(refuseB, root, "role"), { message: "no" });
+  assert.deepEqual(readdirSync(role), ["b"]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PendingReset } from "../../../../appliance/reset/reset-files.ts";
-import { type ResetPorts, runReset, TELL_LIMIT_MS } from "../../../../appliance/reset/service.ts";
+import { findReset, type ResetPorts, runReset, TELL_LIMIT_MS } from "../../../../appliance/reset/service.ts";
 import type { LinkStatus, SensorEvent } from "../../../../core/contract/role.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
@@ -54,6 +54,7 @@ class FakeBox implements ResetPorts {
 
 const signal = new AbortController().signal;
 const WIPE: PendingReset = { what: "everything", cause: "order", stage: "begun" };
+const SETTINGS: PendingReset = { what: "settings", cause: "order", stage: "begun" };
 const WHOLE = ["save begun", "erase", "save storeErased", "stop", "shred", "end"];
 
 test("everything: noted first, the store before the identity, base told in between, the note gone last", async () => {
@@ -106,4 +107,14 @@ for (const { cause, expected } of [
     await runReset({ what: "settings", cause, stage: "begun" }, box, signal);
     assert.deepEqual(box.done, ["save begun", expected, "end"]);
     assert.deepEqual(box.events, [{ name: "settingsReset", atMs: box.clock.nowMs(), cause }]);
+  });
+
+for (const { name, begun, asked, expected } of [
+  { name: "nothing", begun: undefined, asked: undefined, expected: undefined },
+  { name: "a wipe while settings can't be put back", begun: SETTINGS, asked: WIPE, expected: WIPE },
+  { name: "settings that were begun", begun: SETTINGS, asked: undefined, expected: SETTINGS },
+  { name: "a wipe that was begun, whatever is asked", begun: WIPE, asked: SETTINGS, expected: WIPE },
+])
+  test(`findReset: ${name}`, async () => {
+    assert.deepEqual(await findReset(begun, async () => asked), expected);
   });
