@@ -32,7 +32,7 @@ export interface AuditLog {
   append(record: AuditRecord): void;
   /**
    * A change of the database with its entry, or neither: a change that fails leaves no entry, and without an entry there is no change. A
-   * crash between the two leaves the entry alone. Throws what `change` throws, or an AuditError.
+   * crash or a full disk between the two leaves the entry alone. Throws what `change` throws, or an AuditError.
    */
   appendWith<T>(change: () => T, recordOf: (changed: T) => AuditRecord): T;
 }
@@ -42,16 +42,12 @@ export interface AuditLog {
  * missed, and its write lock keeps several processes from writing at once.
  */
 export function openAuditLog(path: string, database: DatabaseSync): AuditLog {
-  const append = (record: AuditRecord): void => {
+  const atLog = (body: (file: number, known: AuditHead) => void): void => {
     try {
       inTransaction(database, () => {
         const file = openSync(path, "a+", 0o600);
         try {
-          const head = currentHead(readHead(database), file);
-          const entry = nextEntry(head, record);
-          writeWhole(file, Buffer.from(`${JSON.stringify(entry)}\n`));
-          fsyncSync(file);
-          database.prepare("update audit_head set entries = ?, hash = ?").run(entry.number, entry.hash);
+          body(file, readHead(database));
         } finally {
           closeSync(file);
         }
@@ -62,20 +58,44 @@ export function openAuditLog(path: string, database: DatabaseSync): AuditLog {
       });
     }
   };
+  // In a transaction of its own, and before anything else: a full disk may leave an entry that the database does not know upon each try.
+  const catchUp = () =>
+    atLog((file, known) => {
+      const head = currentHead(known, file);
+      if (head.entries !== known.entries) saveHead(database, head);
+    });
+  const write = (record: AuditRecord) =>
+    atLog((file, known) => {
+      const head = currentHead(known, file);
+      if (head.entries !== known.entries) throw new Error("another process was cut off meanwhile; try again");
+      const entry = nextEntry(head, record);
+      writeWhole(file, Buffer.from(`${JSON.stringify(entry)}\n`));
+      fsyncSync(file);
+      saveHead(database, { entries: entry.number, hash: entry.hash });
+    });
   return {
-    append,
-    appendWith: (change, recordOf) =>
-      inTransaction(database, () => {
+    append(record) {
+      catchUp();
+      write(record);
+    },
+    appendWith(change, recordOf) {
+      catchUp();
+      return inTransaction(database, () => {
         const changed = change();
-        append(recordOf(changed)); // last: what comes after it could fail
+        write(recordOf(changed)); // last: what comes after it could fail
         return changed;
-      }),
+      });
+    },
   };
 }
 
 function readHead(database: DatabaseSync): AuditHead {
   const row = database.prepare("select entries, hash from audit_head").get();
   return { entries: Number(row?.entries), hash: String(row?.hash) };
+}
+
+function saveHead(database: DatabaseSync, { entries, hash }: AuditHead): void {
+  database.prepare("update audit_head set entries = ?, hash = ?").run(entries, hash);
 }
 
 function writeWhole(file: number, line: Uint8Array): void {
@@ -168,7 +188,7 @@ export function renewAuditLog(path: string, database: DatabaseSync, who: string,
     if (kept !== undefined) linkSync(path, kept); // fails where there is such a name: nothing is overwritten
     renameSync(`${path}.new`, path);
     flushFolder(dirname(path));
-    database.prepare("update audit_head set entries = ?, hash = ?").run(entry.number, entry.hash);
+    saveHead(database, { entries: entry.number, hash: entry.hash });
     return kept;
   });
 }

@@ -212,3 +212,17 @@ test("a change with its entry: both, or neither", () =>
     log.appendWith(add("two"), recordOf);
     assert.deepEqual([names(), (verify() as { entries: number }).entries], [["one", "two"], 2]);
   }));
+
+test("changes that the database can't keep, time and again, do not stop the log", () =>
+  withLog((log, _path, verify, database) => {
+    log.append(RECORD);
+    database.exec("create table one (id integer primary key) strict");
+    database.exec("create table two (one integer references one (id) deferrable initially deferred) strict");
+    const failing = () => database.exec("insert into two values (1)"); // fails at the commit, as it would on a full disk
+    for (let entries = 2; entries < 5; entries++) {
+      assert.throws(() => log.appendWith(failing, () => RECORD), /FOREIGN KEY/);
+      assert.equal((verify() as { entries: number }).entries, entries);
+    }
+    log.append(RECORD);
+    assert.equal((verify() as { entries: number }).entries, 5);
+  }));
