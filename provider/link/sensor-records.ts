@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { HealthRecord } from "../../core/contract/health.ts";
 import type { SensorMessage } from "../../core/contract/link.ts";
@@ -11,7 +12,7 @@ const HEALTH_LIMIT_CHARACTERS = 64 * 1024;
 const EVENT_LIMIT_CHARACTERS = 4096;
 /** Events kept of one sensor, the last that came, whatever number it gives them; a spool never sends again what is this far back. */
 const EVENTS_KEPT = 10_000;
-/** Looked for at one row of so many: what is kept may be that much more. */
+/** Looked for at one event of so many, by chance: sensors that take turns can't see to it that it is never one of theirs. */
 const LOOK_EACH = 64;
 
 /** The record that is shown; undefined: it can't be, or is too long to be kept; then only the time is. */
@@ -44,11 +45,11 @@ export function recordEvent(
   const text = JSON.stringify(message.event ?? null);
   if (text.length > EVENT_LIMIT_CHARACTERS || typeof message.event?.name !== "string") return undefined;
   return inTransaction(database, () => {
-    const { changes, lastInsertRowid } = database
+    const { changes } = database
       .prepare("insert or ignore into events values (?, ?, ?, ?, ?)")
       .run(sensor.id, sensor.enrolment, message.id, nowMs, text);
     if (changes === 0) return undefined;
-    if (Number(lastInsertRowid) % LOOK_EACH === 0) dropOldEvents(database, sensor);
+    if (randomInt(LOOK_EACH) === 0) dropOldEvents(database, sensor);
     const event = message.event;
     const isStore = event.name === "storeFormatted" || event.name === "storeOpened";
     if (isStore && isUuid(event.luksUuid)) recordLuksUuid(database, sensor.id, event.luksUuid);

@@ -142,7 +142,7 @@ test("events: once for each enrolment, bounded, and only a good UUID counts", ()
     assert.equal(sensorById(database, sensor.id)?.luksUuid, UUID);
   }));
 
-test("events: the last 10,000 that came are kept, whatever numbers a sensor gives them", () =>
+test("events: about the last 10,000 that came are kept, whatever numbers a sensor gives them, and whoever helps it", () =>
   withDatabase((database) => {
     const sensor = addSensor(database, "box", SUBNET, 5);
     const other = addSensor(database, "other", SUBNET, 5);
@@ -150,12 +150,12 @@ test("events: the last 10,000 that came are kept, whatever numbers a sensor give
       recordEvent(database, from, { type: "event", id, event: { name: "tunnelUp", atMs: id } as never }, id);
     database.exec("pragma synchronous = off");
     say(other, 1);
-    for (let count = 0; count < 10_200; count++) say(sensor, 1_000_000 - count);
+    for (let count = 0; count < 12_000; count++) say(count % 64 === 62 ? other : sensor, 1_000_000 - count);
     say(sensor, Number.MAX_SAFE_INTEGER);
     const { kept } = database
       .prepare("select count(*) as kept from events where sensor_id = ?")
       .get(sensor.id) as unknown as { kept: number };
-    assert.ok(kept >= 10_000 && kept < 10_064, `${kept} are kept`);
+    assert.ok(kept >= 10_000 && kept < 11_600, `${kept} are kept`); // of 11,814; by chance more in one of 10^10 runs
     const has = (from: typeof sensor, id: number) =>
       database.prepare("select 1 from events where sensor_id = ? and spool_id = ?").get(from.id, id) !== undefined;
     assert.deepEqual(
