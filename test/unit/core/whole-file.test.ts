@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -31,4 +31,19 @@ test("writeWholeFile: a device is not replaced", async () => {
   await symlink("/dev/null", path);
   assert.equal(await writeWholeFile(path, chunks("gone")), 4);
   assert.ok((await stat(path)).isCharacterDevice());
+});
+
+test("writeWholeFile: a link to a file stays one, as /dev/stdout is", async () => {
+  const [path, file] = [join(folder, "link"), join(folder, "linked.pcap")];
+  await writeFile(file, "before");
+  await symlink(file, path);
+  await writeWholeFile(path, chunks("after"));
+  assert.deepEqual([await readFile(file, "utf8"), (await lstat(path)).isSymbolicLink()], ["after", true]);
+});
+
+test("writeWholeFile: nobody's file of the other name is overwritten, nor followed where it is a link", async () => {
+  const path = join(folder, "busy.pcap");
+  await writeFile(`${path}.part`, "of another");
+  await assert.rejects(writeWholeFile(path, chunks("mine")), /busy\.pcap\.part is there: another is at it/);
+  assert.equal(await readFile(`${path}.part`, "utf8"), "of another");
 });
