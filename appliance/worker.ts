@@ -87,12 +87,24 @@ export function awaitWorkerData(): unknown {
   return (receiveMessageOnPort(parentPort) as { readonly message: unknown } | undefined)?.message;
 }
 
-/** Waits for a worker's end: until `signal` aborts, which tells it to stop, or until it fails. */
-export async function runUntilStopped(worker: Worker, signal: AbortSignal): Promise<void> {
+/**
+ * Waits for a worker's end: until `signal` aborts, which tells it to stop, or until it fails. One that hangs in the kernel can't be ended: it
+ * is given up, and keeps the event loop no more. Node.js still waits for it when the process ends, but without an event loop: systemd's
+ * watchdog then ends both.
+ */
+export async function runUntilStopped(
+  worker: Pick<Worker, "once" | "postMessage" | "terminate" | "unref">,
+  signal: AbortSignal,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
+  let giveUp = () => {};
+  const terminate = () => {
+    void worker.terminate();
+    timer = setTimeout(giveUp, STOP_TIMEOUT_MS);
+  };
   const stop = () => {
     worker.postMessage(STOP);
-    timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS);
+    timer = setTimeout(terminate, STOP_TIMEOUT_MS);
   };
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
@@ -100,6 +112,10 @@ export async function runUntilStopped(worker: Worker, signal: AbortSignal): Prom
     await new Promise<void>((resolve, reject) => {
       worker.once("error", reject);
       worker.once("exit", () => resolve());
+      giveUp = () => {
+        worker.unref();
+        reject(new Error("a thread does not end"));
+      };
     });
   } finally {
     clearTimeout(timer);
