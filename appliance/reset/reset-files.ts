@@ -5,6 +5,7 @@ import { parseJson, readInteger, readObject, readText } from "../../core/checked
 import { COMMAND_BYTES } from "../../core/contract/command.ts";
 import type { ResetCause } from "../../core/contract/role.ts";
 import { flush, writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { readBoundedFile } from "../../core/node/bounded-file.ts";
 import { removeBelow, removeBelowAfter } from "../../core/node/remove-below.ts";
 
 /** Of the state partition. The first two are root's alone, the last two of the role that may ask. */
@@ -23,15 +24,8 @@ const OVERWRITE_MOST_BYTES = 1024 * 1024;
  * file that can be read; undefined when there is nothing.
  */
 export async function loadOrder(stateFolder: string): Promise<Uint8Array | undefined> {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   try {
-    const file = await open(join(stateFolder, ORDER_FILE), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(COMMAND_BYTES + 1), 0, COMMAND_BYTES + 1, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    return await readBoundedFile(join(stateFolder, ORDER_FILE), COMMAND_BYTES + 1);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : new Uint8Array();
   }

@@ -1,10 +1,12 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { parseJson, readBoolean, readInteger, readObject, readText } from "../../core/checked-json.ts";
 import type { FailedVersion } from "../../core/contract/health.ts";
 import { removeForGood, writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { removeBelow } from "../../core/node/remove-below.ts";
 import { parseFailedVersions } from "./judge-set.ts";
 import type { SlotRecord } from "./trial-verdict.ts";
+import { readNote } from "./update-folder.ts";
 
 /** Of the state partition. */
 export const FAILED_FILE = "update/failed.json";
@@ -72,13 +74,20 @@ export function removeTrial(stateFolder: string): Promise<void> {
   return removeForGood(join(stateFolder, TRIAL_FILE));
 }
 
-/** None when there is no such file, or one that can't be read. */
+/** None when there is no such file, or one that can't be read: its folder is the downloader's. */
 export async function loadFailedVersions(stateFolder: string, nowMs: number): Promise<readonly FailedVersion[]> {
-  return parseFailedVersions(await readFile(join(stateFolder, FAILED_FILE), "utf8").catch(() => ""), nowMs);
+  return parseFailedVersions(await readNote(join(stateFolder, FAILED_FILE)), nowMs);
 }
 
 export async function markFailed(stateFolder: string, failed: FailedVersion, nowMs: number): Promise<void> {
   const others = (await loadFailedVersions(stateFolder, nowMs)).filter(({ version }) => version !== failed.version);
   const all = [...others, failed].slice(-FAILED_MAX);
+  for (const end of [".new", ""]) await removeFolder(stateFolder, `${FAILED_FILE}${end}`);
   await writeFileAtomically(join(stateFolder, FAILED_FILE), `${JSON.stringify(all)}\n`, 0o644);
+}
+
+/** In the way of a file. */
+async function removeFolder(stateFolder: string, file: string): Promise<void> {
+  const status = await lstat(join(stateFolder, file)).catch(() => undefined);
+  if (status?.isDirectory()) await removeBelow(join(stateFolder, dirname(file)), basename(file));
 }

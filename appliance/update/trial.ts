@@ -72,7 +72,9 @@ export async function runTrial(
     await ports.removeTrial();
     ports.log("info", "the new version is good", { version });
   } else if (verdict.name === "bad") {
-    await condemn(own, verdict.why, ports);
+    await condemn(own, verdict.why, ports).catch((error: Error) => {
+      ports.log("error", "a bad version can't be marked; it gives way all the same", { why: error.message });
+    });
   } else {
     await ports.saveTrial({ ...own, state: "doubtful", doubt: verdict.why });
     ports.log("error", "the new version gives way to the one before, which may not be its fault", {

@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, statfs } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, statfs } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 import { flush, writeFileAtomically } from "../../core/node/atomic-file.ts";
+import { readBoundedFile } from "../../core/node/bounded-file.ts";
 import { removeBelow } from "../../core/node/remove-below.ts";
 import { compareVersions, isVersion } from "../../core/version.ts";
 import { type BoxFacts, greaterMinimum, parseFailedVersions, parseMinimum } from "./judge-set.ts";
@@ -34,7 +35,7 @@ export interface UpdateFolder {
 export function updateFolder(folder: string): UpdateFolder {
   const incoming = (version: string) => join(folder, "incoming", version);
   const ready = (version: string) => join(folder, "ready", version);
-  const textOf = (name: string) => readFile(join(folder, name), "utf8").catch(() => "");
+  const textOf = (name: string) => readNote(join(folder, name));
   const namesIn = (name: string) => readdir(join(folder, name)).catch((): string[] => []);
   // the installer does so as root, in a folder of the downloader's
   const remove = (...path: readonly [string, string]) => removeBelow(folder, ...path);
@@ -102,4 +103,11 @@ export function updateFolder(folder: string): UpdateFolder {
     },
   };
   return self;
+}
+
+const NOTE_MAX_BYTES = 64 * 1024;
+
+/** Of the downloader's folder, whatever it has put there; "" when there is none. */
+export async function readNote(path: string): Promise<string> {
+  return Buffer.from(await readBoundedFile(path, NOTE_MAX_BYTES).catch(() => new Uint8Array())).toString();
 }

@@ -12,6 +12,7 @@ import {
   type Trial,
 } from "../../appliance/update/trial-files.ts";
 import { type RoleStatus, roleSocketPath, type SensorEvent } from "../../core/contract/role.ts";
+import { nodeExec } from "../../core/node/exec.ts";
 import { runRoleSocket } from "../../core/node/role-socket.ts";
 import { makeSet, updateKeys } from "../support/update-sets.ts";
 
@@ -189,6 +190,16 @@ test("failed versions: each once, with the last reason, the newest sixteen", asy
   const versions = (await loadFailedVersions(state, 0)).map(({ version }) => version);
   assert.equal(versions.length, 16);
   assert.equal(versions[0], "3.5");
+});
+
+test("whatever lies in the place of what root reads and writes: it waits for nothing, and a version is marked", async () => {
+  for (const make of ["mkfifo", "mkdir"]) {
+    const state = await makeState(make);
+    await nodeExec(make, [join(state, "update/failed.json"), join(state, "update/failed.json.new")], signal);
+    assert.deepEqual(await loadFailedVersions(state, 0), []);
+    await markFailed(state, { version: "2.0", why: "x" }, 0);
+    assert.deepEqual(await loadFailedVersions(state, 0), [{ version: "2.0", why: "x" }]);
+  }
 });
 
 test("a link put in the way of what root writes is not followed", async () => {

@@ -35,10 +35,11 @@ interface Given {
   readonly vpnUp: (sinceMs: number) => boolean;
   readonly vaultAnswers?: boolean;
   readonly failedBefore?: readonly FailedVersion[];
+  readonly markError?: Error;
 }
 
 /** Runs a trial in no time, and tells what was on disk after it. */
-async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true, failedBefore = [] }: Given) {
+async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true, failedBefore = [], markError }: Given) {
   let nowMs = 0;
   let saved: Trial | undefined =
     trial === undefined
@@ -68,7 +69,10 @@ async function run({ version, isCounted, trial, vpnUp, vaultAnswers = true, fail
       saved = undefined;
     },
     loadFailed: async () => failedBefore,
-    markFailed: async (version) => void failed.push(version),
+    async markFailed(version) {
+      if (markError !== undefined) throw markError;
+      failed.push(version);
+    },
   };
   const verdict = await runTrial({ version, isCounted }, LIMITS, ports, new AbortController().signal);
   return { verdict, saved, failed, tookMs: nowMs };
@@ -83,6 +87,12 @@ test("a bad version is marked, with why", async () => {
   const result = await run({ version: "2.0", isCounted: true, trial: {}, vpnUp: () => true, vaultAnswers: false });
   const failed = [{ version: "2.0", why: "vault does not answer" }];
   assert.deepEqual(result, { verdict: "bad", saved: undefined, failed, tookMs: 60_000 });
+});
+
+test("a bad version gives way though it can't be marked; what it leaves has the one before mark it", async () => {
+  const scene = { version: "2.0", isCounted: true, trial: {}, vpnUp: () => true, vaultAnswers: false };
+  const result = await run({ ...scene, markError: new Error("no room") });
+  assert.deepEqual([result.verdict, result.saved?.state], ["bad", "installed"]);
 });
 
 test("a version that was found bad, and that the boot loader starts all the same, has no other trial", async () => {
