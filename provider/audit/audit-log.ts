@@ -7,7 +7,6 @@ import {
   ftruncateSync,
   linkSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   writeSync,
@@ -136,16 +135,60 @@ function readEnd(file: number): { readonly line: string; readonly cutOffBytes: n
 
 /** Follows the whole chain: how long it is, or the first fault. */
 export function verifyAuditLog(path: string, database: DatabaseSync): AuditHead | ChainFault {
-  const { text, known } = inTransaction(database, () => ({
-    text: existsSync(path) ? readFileSync(path, "utf8") : "",
+  // the lock is held for a moment alone: what is appended meanwhile is not looked at
+  const { file, sizeBytes, known } = inTransaction(database, () => ({
+    ...openToRead(path),
     known: readHead(database),
   }));
-  return followLog(text, known);
+  try {
+    return followLog(linesOf(file, sizeBytes), known);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
-function followLog(text: string, known: AuditHead): AuditHead | ChainFault {
+interface OpenLog {
+  /** undefined: there is none. */
+  readonly file: number | undefined;
+  readonly sizeBytes: number;
+}
+
+function openToRead(path: string): OpenLog {
+  if (!existsSync(path)) return { file: undefined, sizeBytes: 0 };
+  const file = openSync(path, "r");
+  return { file, sizeBytes: fstatSync(file).size };
+}
+
+/** A buffer that is used again for the next. */
+function* chunksOf(file: number | undefined, sizeBytes: number): Generator<Buffer> {
+  if (file === undefined) return;
+  const chunk = Buffer.alloc(LINE_MAX_BYTES);
+  for (let at = 0; at < sizeBytes; ) {
+    const read = readSync(file, chunk, 0, Math.min(chunk.length, sizeBytes - at), at);
+    if (read === 0) return;
+    at += read;
+    yield chunk.subarray(0, read);
+  }
+}
+
+/** Whole lines; what stands behind the last is none, but for more than a line can have. */
+function* linesOf(file: number | undefined, sizeBytes: number): Generator<string> {
+  let rest: Buffer = Buffer.alloc(0);
+  for (const chunk of chunksOf(file, sizeBytes)) {
+    const octets = Buffer.concat([rest, chunk]);
+    let from = 0;
+    for (let end = octets.indexOf(10); end >= 0; end = octets.indexOf(10, from)) {
+      yield octets.toString("utf8", from, end);
+      from = end + 1;
+    }
+    rest = octets.subarray(from);
+    if (rest.length > LINE_MAX_BYTES) return yield rest.toString("utf8");
+  }
+}
+
+function followLog(lines: Iterable<string>, known: AuditHead): AuditHead | ChainFault {
   let head = EMPTY_HEAD;
-  for (const line of text.split("\n").slice(0, -1)) {
+  for (const line of lines) {
     const next = followChain(head, line);
     if ("why" in next) return next;
     head = next;
@@ -170,12 +213,18 @@ function followLog(text: string, known: AuditHead): AuditHead | ChainFault {
 export function renewAuditLog(path: string, database: DatabaseSync, who: string, nowMs: number): string | undefined {
   return inTransaction(database, () => {
     const known = readHead(database);
-    const isThere = existsSync(path);
-    const old = isThere ? readFileSync(path) : Buffer.alloc(0);
-    const fault = followLog(old.toString("utf8"), known);
+    const { file: old, sizeBytes } = openToRead(path);
+    const hash = createHash("sha256");
+    let fault: AuditHead | ChainFault;
+    try {
+      fault = followLog(linesOf(old, sizeBytes), known);
+      for (const chunk of chunksOf(old, sizeBytes)) hash.update(chunk);
+    } finally {
+      if (old !== undefined) closeSync(old);
+    }
     if (!("why" in fault)) throw new AuditError(`${path}: it is whole, and goes on; nothing was done`);
-    const kept = isThere ? `${path}.${new Date(nowMs).toISOString().replaceAll(":", "")}` : undefined;
-    const sha256 = createHash("sha256").update(old).digest("hex");
+    const kept = old === undefined ? undefined : `${path}.${new Date(nowMs).toISOString().replaceAll(":", "")}`;
+    const sha256 = hash.digest("hex");
     const detail = { ...fault, known, kept: kept === undefined ? null : { name: basename(kept), sha256 } };
     const entry = nextEntry(EMPTY_HEAD, { atMs: nowMs, who, action: "auditRenew", detail });
     const file = openSync(`${path}.new`, "w", 0o600);

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -225,4 +226,19 @@ test("changes that the database can't keep, time and again, do not stop the log"
     }
     log.append(RECORD);
     assert.equal((verify() as { entries: number }).entries, 5);
+  }));
+
+test("a log that is larger than any text can be is followed, and its fault found", () =>
+  withLog((log, path, verify, database) => {
+    log.append(RECORD);
+    truncateSync(path, 600 * 1024 * 1024);
+    assert.deepEqual(verify(), { line: 2, why: "no JSON" });
+    assert.equal(renewAuditLog(path, database, "alice", RECORD.atMs), `${path}.2026-09-21T141320.000Z`);
+    assert.equal((verify() as { entries: number }).entries, 1);
+  }));
+
+test("lines are put together over the ends of what is read at once", () =>
+  withLog((log, _path, verify) => {
+    for (let entry = 0; entry < 40; entry++) log.append({ ...RECORD, detail: { sql: "x".repeat(100_003) } });
+    assert.equal((verify() as { entries: number }).entries, 40);
   }));
