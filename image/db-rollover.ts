@@ -62,6 +62,8 @@ export async function planNextDb(folder: string, exec: Exec, signal: AbortSignal
   const renamed = (files: readonly string[], from: string, to: string) =>
     files.map((file) => ({ from: file, to: file.replace(from, to) }));
   const hasBegun = !names.has("db.crt");
+  const incomplete = (what: string) => new SecureBootKeysError("incomplete", `${folder}: ${what}`);
+  if (hasBegun && !names.has("db-former.crt")) throw incomplete("db.crt is lost: take it from the safe");
   if (!hasBegun) {
     const former = (await filesOf(folder, "db-former"))[0];
     if (former !== undefined)
@@ -69,17 +71,17 @@ export async function planNextDb(folder: string, exec: Exec, signal: AbortSignal
         "exists",
         `${folder}/${former} is there, of an earlier change: put it into the safe first`,
       );
-    const [next, ...more] = privateOf("db-next");
-    if (privateOf("db").length !== 1 || next === undefined || more.length > 0)
-      throw new SecureBootKeysError(
-        "incomplete",
-        `${folder}: expected one of .key and .uri beside each of db.crt and db-next.crt`,
-      );
-    await checkBelongs(folder, next, exec, signal);
+    if (privateOf("db").length !== 1 || privateOf("db-next").length !== 1)
+      throw incomplete("expected one of .key and .uri beside each of db.crt and db-next.crt");
   }
+  // of a change that was cut off the next key may have its name already
+  const isFormerMoved = privateOf("db-former").length > 0;
+  const [next, ...more] = [...privateOf("db-next"), ...(isFormerMoved ? privateOf("db") : [])];
+  if (next === undefined || more.length > 0) throw incomplete("expected one of .key and .uri beside db-next.crt");
+  await checkBelongs(folder, next, exec, signal);
   return [
     ...(hasBegun ? [] : renamed(["db.crt"], "db", "db-former")),
-    ...(privateOf("db-former").length === 0 ? renamed(privateOf("db"), "db", "db-former") : []),
+    ...(isFormerMoved ? [] : renamed(privateOf("db"), "db", "db-former")),
     ...renamed([...privateOf("db-next"), "db-next.crt"], "db-next", "db"),
   ];
 }

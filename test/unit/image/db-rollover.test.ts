@@ -129,3 +129,18 @@ test("useNextDb: a key that is not its certificate's is refused, and nothing is 
   await assert.rejects(useNextDb(keys, nodeExec, signal), { code: "mismatch", message: /nothing was renamed/ });
   assert.deepEqual(await readdir(keys), before);
 });
+
+test("useNextDb: a certificate of db that is lost is no change that was cut off, and one that was is checked too", async () => {
+  const keys = await copyOf("lost-certificate");
+  await makeNextDb(keys, "Provider", ports, signal);
+  await rename(join(keys, "db.crt"), join(keys, "../lost.crt"));
+  const before = await readdir(keys);
+  await assert.rejects(useNextDb(keys, nodeExec, signal), { code: "incomplete", message: /db\.crt is lost.*the safe/ });
+  assert.deepEqual(await readdir(keys), before);
+  await rename(join(keys, "../lost.crt"), join(keys, "db-former.crt"));
+  await cp(join(keys, "KEK.key"), join(keys, "db-next.key"));
+  await assert.rejects(useNextDb(keys, nodeExec, signal), { code: "mismatch" });
+  await rename(join(keys, "db.key"), join(keys, "db-former.key"));
+  await rename(join(keys, "db-next.key"), join(keys, "db.key"));
+  await assert.rejects(useNextDb(keys, nodeExec, signal), { code: "mismatch" });
+});
