@@ -12,6 +12,7 @@ import { FlashError } from "../image/flash/flash-error.ts";
 import { type FlashPlan, type FlashTarget, parseSize, planFlash, renderFlashPlan } from "../image/flash/flash-plan.ts";
 import { decodeGpt, GPT_BYTES } from "../image/flash/gpt.ts";
 import { withImageFile } from "../image/flash/image-file.ts";
+import { checkPrograms } from "../image/flash/programs.ts";
 import { withMemoryFolder, writeStatePartition } from "../image/flash/state-partition.ts";
 import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
@@ -95,6 +96,7 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
     };
     const { sensorId, vpnAddress, state } = await readEnrollableSensor(provider, values.sensor);
     if (state === "revoked") throw new Error(`sensor ${values.sensor} is revoked: add one of another name`);
+    await checkPrograms(process.env.PATH ?? "");
     const target = await readTarget(path, fileSizeBytes, nodeExec, signal);
     await checkImage(image, target);
     return withImageFile(image, signal, async (imageFile) => {

@@ -151,6 +151,18 @@ test("flash: nothing is written when the passphrase is wrong, or the target is n
   assert.equal(await digest(image), before);
 });
 
+test("flash: a program that is missing is said before anything is done, and by a dry run", async () => {
+  const { PATH } = process.env;
+  process.env.PATH = folder;
+  try {
+    const message = new RegExp(`openvpn is not found in PATH \\(${folder}\\): it is in /usr/sbin`);
+    for (const more of [["--dry-run"], []])
+      await assert.rejects(flash(join(folder, "no-programs.raw"), ...more), { code: "toolFailed", message });
+  } finally {
+    process.env.PATH = PATH;
+  }
+});
+
 test("flash --dry-run --json: all that would be written, and nothing is", async () => {
   const target = join(folder, "dry.raw");
   const cepa = join(import.meta.dirname, "../../scripts/cepa.ts");
