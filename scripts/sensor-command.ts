@@ -255,7 +255,7 @@ function renderView(view: SensorView, running: boolean): string {
       ["modem", phoneHome?.modem ?? "does not answer"],
     );
   }
-  return lines.map(([key, value]) => `${key.padEnd(16)}${printable(value)}\n`).join("");
+  return lines.map(([key, value]) => `${printable(key).padEnd(16)}${printable(value)}\n`).join("");
 }
 
 /** A line of its own, where the image brings a key to the firmware. */

@@ -11,6 +11,9 @@ import { ExecError } from "../../core/ports.ts";
 import { Secret } from "../../core/secret.ts";
 import type { SensorView } from "../../provider/base/status.ts";
 import { type EnrolmentError, enrolSensor, readEnrollableSensor } from "../../provider/enrol.ts";
+import { sensorByName } from "../../provider/fleet/sensors.ts";
+import { recordHeartbeat } from "../../provider/link/sensor-records.ts";
+import { withProvider } from "../../provider/state/provider.ts";
 
 const CEPA = join(dirname(dirname(import.meta.dirname)), "scripts/cepa.ts");
 const PASSPHRASE = "a passphrase for tests";
@@ -347,4 +350,26 @@ test("remove: a sensor that was never flashed, with an entry", async () => {
   assert.equal((await cepa(["sensor", "show", "mistake"])).status, 1);
   const refused = await cepa(["sensor", "remove", "box"]);
   assert.deepEqual([refused.status, /box was flashed/.test(refused.stderr)], [1, true]);
+});
+
+test("show: what a sensor says is no command to the terminal, nor a line of another name", async () => {
+  const version = "1\nstate           active\u001b[2J";
+  const health = {
+    ...{ atMs: 1, bootId: "b", uptimeMs: 7, imageVersion: "1", rootHash: "unknown", loadAverage1: 0.5 },
+    ...{ memoryTotalBytes: 2, memoryAvailableBytes: 1, temperatureC: null, interfaces: [], units: [] },
+    ...{ capture: null, vault: null, phoneHome: null, rootCheck: null },
+    disks: [{ mount: version, sizeBytes: 2, usedBytes: 1 }],
+    failedVersions: [{ version, why: "x" }],
+    usb: [{ atMs: 1, port: version, id: "x", drivers: [], why: "x", refusals: 1 }],
+  };
+  assert.equal((await cepa(["sensor", "add", "liar"])).status, 0);
+  await withProvider(state, async ({ database }) => {
+    const { id } = sensorByName(database, "liar");
+    const link = { vpnUp: true } as never;
+    assert.ok(recordHeartbeat(database, id, { type: "heartbeat", sentAtMs: 1, health: health as never, link }, 9));
+  });
+  const { stdout } = await cepa(["sensor", "show", "liar"]);
+  for (const key of ["failed", "disk", "USB"])
+    assert.ok(stdout.includes(`${key} 1\\x0astate           active\\x1b[2J`), key);
+  assert.deepEqual([stdout.match(/^state/gm)?.length, stdout.includes("\u001b")], [1, false]);
 });
