@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, randomBytes, sign } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { parseJson } from "../core/checked-json.ts";
 import { type SensorIdentity, STATE_FILES } from "../core/contract/identity.ts";
 import { BASE_SHARE_BYTES } from "../core/contract/key-release.ts";
@@ -11,7 +12,7 @@ import { ExecError } from "../core/ports.ts";
 import { Secret } from "../core/secret.ts";
 import { issueSensorCertificate, openAuthority, readRequest } from "./ca/authority.ts";
 import { publishCrl, recordCertificate, revokeCertificates } from "./fleet/certificates.ts";
-import { type Sensor, SensorError, type SensorState, sensorByName } from "./fleet/sensors.ts";
+import { type Sensor, SensorError, type SensorState, sensorById, sensorByName } from "./fleet/sensors.ts";
 import { VPN_SERVER_NAME } from "./init.ts";
 import { sealShare } from "./keys/share.ts";
 import {
@@ -32,6 +33,8 @@ import { makeClientKey } from "./vpn/tls-crypt-v2.ts";
 export interface EnrolmentRequest {
   /** As given to `cepa sensor add`. */
   readonly name: string;
+  /** That of EnrollableSensor, when a person knew what would be given up; undefined: whatever is there now. */
+  readonly enrolment?: number;
   /** PKCS #10 request, PEM: EC P-256, signed by its own key, CN = the sensor's id. */
   readonly csrPem: string;
   /** Ed25519, PEM SPKI. */
@@ -56,6 +59,7 @@ export type EnrolmentErrorCode =
   | "revokedSensor"
   | "badRequest"
   | "badSettings"
+  | "changed"
   | "noOpenvpn";
 
 export class EnrolmentError extends Error {
@@ -74,13 +78,16 @@ export interface EnrollableSensor {
   readonly name: string;
   readonly vpnAddress: string;
   readonly state: SensorState;
+  /** How often it was flashed. */
+  readonly enrolment: number;
 }
 
 /** The sensor that `cepa sensor add NAME` made. Throws an EnrolmentError. Needs no passphrase. */
 export async function readEnrollableSensor(stateFolder: string, name: string): Promise<EnrollableSensor> {
   return atBase(stateFolder, async ({ database }) => {
     const sensor = sensorByName(database, name);
-    return { sensorId: sensor.id, name, vpnAddress: sensor.address, state: sensor.state };
+    const { id, address, state, enrolment } = sensor;
+    return { sensorId: id, name, vpnAddress: address, state, enrolment };
   });
 }
 
@@ -126,6 +133,7 @@ export async function enrolSensor(
       const configNumber = sensor.configNumber + 1;
       provider.audit.appendWith(
         () => {
+          checkUnchanged(database, sensor, request.enrolment);
           const count = revokeCertificates(database, sensor.id, nowMs);
           recordCertificate(database, sensor.id, certificate, nowMs);
           recordEmergencyKey(provider, sensor.id, emergencyKeyId, emergencyKeyPem, nowMs);
@@ -211,6 +219,14 @@ function enrolmentError(error: unknown): unknown {
   if (error instanceof ExecError && error.program === "openvpn")
     return new EnrolmentError("noOpenvpn", `openvpn made no tls-crypt-v2 key: ${error.message}`, { cause: error });
   return error;
+}
+
+function checkUnchanged(database: DatabaseSync, { id, name, enrolment }: Sensor, expected = enrolment): void {
+  if (sensorById(database, id)?.enrolment !== expected)
+    throw new EnrolmentError(
+      "changed",
+      `${name} was flashed, or removed, by somebody else meanwhile: its certificate and its key are as they made them`,
+    );
 }
 
 async function checkRequest(request: EnrolmentRequest, sensor: Sensor) {

@@ -16,7 +16,7 @@ import { checkPrograms } from "../image/flash/programs.ts";
 import { withMemoryFolder, writeStatePartition } from "../image/flash/state-partition.ts";
 import { readTarget } from "../image/flash/target.ts";
 import { type FlashProgress, writeDisk } from "../image/flash/write-disk.ts";
-import { checkPassphrase, enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
+import { checkPassphrase, type EnrollableSensor, enrolSensor, readEnrollableSensor } from "../provider/enrol.ts";
 import {
   PASSPHRASE_HELP,
   readByOption,
@@ -94,7 +94,7 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
       settings: await readSettings(values.config),
       readPassphrase: () => readPassphrase(values["passphrase-file"]),
     };
-    const { sensorId, vpnAddress, state } = await readEnrollableSensor(provider, values.sensor);
+    const { sensorId, vpnAddress, state, enrolment } = await readEnrollableSensor(provider, values.sensor);
     if (state === "revoked") throw new Error(`sensor ${values.sensor} is revoked: add one of another name`);
     await checkPrograms(process.env.PATH ?? "");
     const target = await readTarget(path, fileSizeBytes, nodeExec, signal);
@@ -122,7 +122,7 @@ export function runFlashCommand(args: readonly string[], signal: AbortSignal): P
       if (isLive && values.yes !== true) await confirmSensor(order.sensor);
       if (target.exists && values.yes !== true)
         await confirm(target.kind === "device" ? target.model : "", target.path);
-      await flash({ ...order, image: imageFile }, sensorId, target, plan, signal);
+      await flash({ ...order, image: imageFile, enrolment }, sensorId, target, plan, signal);
       process.stderr.write(`flash: done, ${path} is sensor ${order.sensor} (software identity)\n`);
       return 0;
     });
@@ -166,7 +166,7 @@ async function planImage(image: string, file: string, target: FlashTarget): Prom
  * fail comes first.
  */
 async function flash(
-  order: FlashOrder,
+  order: FlashOrder & Pick<EnrollableSensor, "enrolment">,
   sensorId: string,
   target: FlashTarget,
   plan: FlashPlan,
@@ -182,6 +182,7 @@ async function flash(
       passphrase,
       {
         name: order.sensor,
+        enrolment: order.enrolment,
         csrPem: keys.csrPem,
         emergencyPublicKeyPem: keys.emergencyPublicKeyPem,
         flashedAtMs: Date.now(),

@@ -221,6 +221,8 @@ test("enrolment: what is refused changes nothing", async () => {
   await assert.rejects(enrol({ emergencyPublicKeyPem: "no key" }), code("badRequest"));
   await assert.rejects(enrol({ settings: '{"link":{"heartbeatMs":1}}' }), code("badSettings"));
   await assert.rejects(enrol({ settings: "{" }), code("badSettings"));
+  const { enrolment } = await readEnrollableSensor(state, "box");
+  await assert.rejects(enrol({ enrolment: enrolment - 1 }), code("changed")); // flashed once more since it was looked at
   await assert.rejects(readEnrollableSensor(join(folder, "nowhere"), "box"), code("noState"));
   assert.equal(await readFile(join(state, "vpn/crl.pem"), "utf8"), crl);
   assert.equal((await cepa(["audit", "verify"])).status, 0);
