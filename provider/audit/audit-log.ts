@@ -27,6 +27,8 @@ export class AuditError extends Error {
 }
 
 export interface AuditLog {
+  /** Throws an AuditError when nothing can be appended as things are. */
+  check(): void;
   /** Returns once the entry is on the disk. Throws an AuditError. */
   append(record: AuditRecord): void;
   /**
@@ -73,6 +75,7 @@ export function openAuditLog(path: string, database: DatabaseSync): AuditLog {
       saveHead(database, { entries: entry.number, hash: entry.hash });
     });
   return {
+    check: catchUp,
     append(record) {
       catchUp();
       write(record);

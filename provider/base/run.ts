@@ -73,6 +73,7 @@ export async function runBase(
     });
     passphrase.wipe();
     machine = await claimMachine();
+    tellOfAuditLog(provider, ports);
     const runFolder = runFolderOf(options.stateFolder);
     await rm(runFolder, { recursive: true, force: true }); // of a base that was killed
     await mkdir(runFolder, { mode: 0o700 });
@@ -90,6 +91,15 @@ export async function runBase(
   } finally {
     machine?.close();
     provider.database.close();
+  }
+}
+
+/** Base runs without one that can be written, for what needs no entry; a box then gets no key, and its screen can't say why. */
+function tellOfAuditLog({ audit }: Provider, { log }: BasePorts): void {
+  try {
+    audit.check();
+  } catch (error) {
+    log("error", `no sensor gets its key: ${(error as Error).message}`);
   }
 }
 

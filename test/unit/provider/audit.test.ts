@@ -175,6 +175,16 @@ test("a crash between file and database is made good, and so is one in the middl
     assert.equal(readFileSync(path, "utf8").split("\n").length, 5);
   }));
 
+test("check: says beforehand whether an entry could be written, and writes none", () =>
+  withLog((log, path, verify) => {
+    log.check();
+    log.append(RECORD);
+    log.check();
+    assert.equal((verify() as { entries: number }).entries, 1);
+    writeFileSync(path, "");
+    assert.throws(() => log.check(), { name: "AuditError", message: /its end is missing/ });
+  }));
+
 test("the very first line cut off; and a cut that took more than what nothing happened upon", () =>
   withLog((log, path, verify) => {
     writeFileSync(path, '{"number":1,');
