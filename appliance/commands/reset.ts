@@ -109,10 +109,12 @@ async function takeRequest(
   signal: AbortSignal,
 ): Promise<PendingReset | undefined> {
   const order = await loadOrder(state);
-  if (order === undefined) return takeButton(state, log);
-  const pending = await takeOrder(order, state, run, log, signal);
-  await removeRequest(state, ORDER_FILE);
-  return pending;
+  if (order !== undefined) {
+    const pending = await takeOrder(order, state, run, log, signal);
+    await removeRequest(state, ORDER_FILE);
+    if (pending !== undefined) return pending;
+  }
+  return await takeButton(state, log); // also where link leaves what is no order, again and again
 }
 
 /** Phone-home says that the button was held; where the signed settings have no button, it is not believed. */

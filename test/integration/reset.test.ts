@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import {
   chmod,
   chown,
@@ -18,6 +18,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import {
+  BUTTON_FILE,
   loadCounter,
   loadOrder,
   loadPending,
@@ -215,4 +216,24 @@ test("the command: nothing without --yes, and a dry run says what would be done 
     assert.match(done.stdout + done.stderr, output);
   }
   assert.deepEqual(await readdir(state, { recursive: true }), before);
+});
+
+test("the command: what is no order does not keep the button from being looked at", async () => {
+  const state = await makeState("shadowed");
+  const identity = {
+    ...{ sensorId: "0011223344556677", name: "box", vpnAddress: "10.8.1.1", baseAddress: "10.8.0.1", basePort: 8443 },
+    ...{ emergencyKeyId: 1, emergencySmsNumber: "+441632960961", flashedAtMs: 1 },
+  };
+  await writeFile(join(state, "identity/sensor.json"), JSON.stringify(identity));
+  const { publicKey } = generateKeyPairSync("ed25519");
+  await writeFile(join(state, "identity/command.pub"), publicKey.export({ format: "pem", type: "spki" }));
+  await rm(join(state, "config.json"));
+  await rm(join(state, "vault"), { recursive: true });
+  await writeFile(join(state, ORDER_FILE), "no order");
+  await mkdir(dirname(join(state, BUTTON_FILE)));
+  await writeFile(join(state, BUTTON_FILE), "");
+  const args = [join(PROJECT, "appliance/main.ts"), "reset", "--state", state, "--run", state];
+  const { stderr } = await nodeExec(process.execPath, args, signal, { env: { PATH: folder } });
+  assert.match(stderr, /a command is refused[\s\S]*there is no button by the settings/);
+  assert.deepEqual([await readdir(join(state, "phone-home")), await loadPending(state)], [[], undefined]);
 });
