@@ -14,7 +14,7 @@ Fetches full content from sensor NAME over the link. It is written into the audi
   --filter BPF             as tcpdump takes it; "": all frames
   --from TIME, --to TIME   ISO 8601, or seconds since 1970
   --max-bytes N            at most ${PCAP_MAX_BYTES} (104857600)
-  -w FILE                  - for standard output
+  -w FILE                  where to, as FILE.part until it is whole; - for standard output
 ${STATE_HELP}
 `;
 
