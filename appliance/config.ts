@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, parseJson } from "../core/checked-json.ts";
 import { type SensorIdentity, STATE_FILES } from "../core/contract/identity.ts";
-import { type NetworkConfig, readNetworkConfig } from "../core/contract/network.ts";
+import { type NetworkConfig, readNetworkConfig, readPortChoice } from "../core/contract/network.ts";
 import type { RoleName } from "../core/contract/role.ts";
 import {
   configSignatureInput,
@@ -70,6 +70,11 @@ export function checkConfig(text: string, sensorId: string, baseKey: KeyObject):
 export async function loadNetworkConfig(stateFolder: string): Promise<NetworkConfig> {
   const text = await readIfThere(join(stateFolder, STATE_FILES.network));
   return text === undefined ? {} : readNetworkConfig(parseJson(text, "network"));
+}
+
+/** Of one that loadNetworkConfig finds a fault in. Throws a ConfigError when it is no JSON. */
+export async function loadPortChoice(stateFolder: string): Promise<NetworkConfig> {
+  return readPortChoice(parseJson((await readIfThere(join(stateFolder, STATE_FILES.network))) ?? "{}", "network"));
 }
 
 function tryCheck(

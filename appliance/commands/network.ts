@@ -5,7 +5,7 @@ import { ConfigError } from "../../core/checked-json.ts";
 import type { NetworkConfig } from "../../core/contract/network.ts";
 import { writeFileAtomically } from "../../core/node/atomic-file.ts";
 import { nodeExec } from "../../core/node/exec.ts";
-import { loadNetworkConfig } from "../config.ts";
+import { loadNetworkConfig, loadPortChoice } from "../config.ts";
 import { loadIdentity } from "../identity-files.ts";
 import { disableIpv6, listDeviceInterfaces, readNetworkPorts, writeNetworkdFiles } from "../network/interfaces.ts";
 import { renderPacketRules } from "../network/packet-rules.ts";
@@ -89,8 +89,10 @@ async function loadOrDefault(stateFolder: string): Promise<NetworkConfig> {
     return await loadNetworkConfig(stateFolder);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    complain(`network.json: ${error.message}; the defaults are taken`);
-    return {};
+    const choice = await loadPortChoice(stateFolder).catch((): NetworkConfig => ({}));
+    const kept = Object.keys(choice).length === 0 ? "" : `, but for ${Object.keys(choice).join(" and ")}`;
+    complain(`network.json: ${error.message}; the defaults are taken${kept}`);
+    return choice;
   }
 }
 

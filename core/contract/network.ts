@@ -43,6 +43,20 @@ export function readNetworkConfig(json: unknown): NetworkConfig {
   };
 }
 
+/** What a configuration with a fault says all the same of which port is what: by a guess a mirror port could become the uplink. */
+export function readPortChoice(json: unknown): Pick<NetworkConfig, "uplink" | "span"> {
+  const { uplink, span } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const ofOne = (choice: object) => {
+    try {
+      return readNetworkConfig(choice);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return {};
+    }
+  };
+  return { ...(uplink !== undefined && ofOne({ uplink })), ...(span !== undefined && ofOne({ span })) };
+}
+
 function readStaticAddress(json: unknown): StaticAddress {
   const path = "network.static";
   const object = readObject(json, path, ["address", "gateway", "dns"]);

@@ -4,7 +4,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
-import { checkConfig, LAST_GOOD_FILE, loadConfig, loadNetworkConfig } from "../../../../appliance/config.ts";
+import {
+  checkConfig,
+  LAST_GOOD_FILE,
+  loadConfig,
+  loadNetworkConfig,
+  loadPortChoice,
+} from "../../../../appliance/config.ts";
 import type { SensorIdentity } from "../../../../core/contract/identity.ts";
 import { configSignatureInput, DEFAULT_SENSOR_CONFIG } from "../../../../core/contract/sensor-config.ts";
 
@@ -151,3 +157,20 @@ test("loadNetworkConfig: no file, nothing said; a file; a bad one", async () => 
       'network.static.gateway: expected the address of another host in the network of 192.0.2.10/24, found "198.51.100.1"',
   });
 });
+
+const PORT = "0000:03:00.0";
+for (const { name, json, choice } of [
+  {
+    name: "an address no host has",
+    json: { uplink: PORT, static: { address: "192.0.2.0/24" } },
+    choice: { uplink: PORT },
+  },
+  { name: "a key that is not known", json: { span: [PORT], wlan: 1 }, choice: { span: [PORT] } },
+  { name: "a SPAN port of no form", json: { uplink: PORT, span: ["eth0"] }, choice: { uplink: PORT } },
+  { name: "no object", json: null, choice: {} },
+])
+  test(`network.json with ${name}: which port is what holds all the same`, async () => {
+    await writeFile(join(stateFolder, "network.json"), JSON.stringify(json));
+    await assert.rejects(loadNetworkConfig(stateFolder), { name: "ConfigError" });
+    assert.deepEqual(await loadPortChoice(stateFolder), choice);
+  });
