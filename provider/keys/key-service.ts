@@ -37,7 +37,7 @@ export interface KeyService {
 
 /** Decides, writes the audit entry, and only then makes the answer. */
 export function createKeyService(
-  provider: Provider,
+  provider: Pick<Provider, "database" | "audit">,
   masterKey: Secret,
   ports: { readonly clock: Clock; readonly report: Report },
 ): KeyService {
@@ -45,20 +45,23 @@ export function createKeyService(
   const nonces = new NonceBook();
   const challenges = new RateLimit(CHALLENGES_PER_MINUTE, MINUTE_MS);
   const requests = new RateLimit(REQUESTS_PER_MINUTE, MINUTE_MS);
-  const refusals = new Map<string, { readonly why: string; readonly atMs: number; suppressed: number }>();
+  /** By sensor and reason, so that a sensor which takes turns with its faults fills the log no faster. */
+  const refusals = new Map<string, Map<string, { readonly atMs: number; suppressed: number }>>();
 
   const counters = { challengesRefused: 0, keysReleased: 0, keysRefused: 0 };
 
   const refused = (sensor: Sensor, why: string, source: string, nowMs: number) => {
     counters.keysRefused++;
-    const before = refusals.get(sensor.id);
-    if (before?.why === why && nowMs - before.atMs < REPEATED_REFUSAL_MS) {
+    const own = refusals.get(sensor.id) ?? new Map();
+    refusals.set(sensor.id, own);
+    const before = own.get(why);
+    if (before !== undefined && nowMs - before.atMs < REPEATED_REFUSAL_MS) {
       before.suppressed++;
       return;
     }
     const detail = { why, source, identity: "software", repeatsBefore: before?.suppressed ?? 0 };
     audit.append({ atMs: nowMs, who: sensor.id, action: "keyRefused", sensorId: sensor.id, detail });
-    refusals.set(sensor.id, { why, atMs: nowMs, suppressed: 0 });
+    own.set(why, { atMs: nowMs, suppressed: 0 });
     ports.report({ stage: "keyRefused", atMs: nowMs, sensor: sensor.name, sensorId: sensor.id, why });
   };
 

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { nodeClock } from "../../../core/node/clock.ts";
 import { Secret } from "../../../core/secret.ts";
+import type { AuditRecord } from "../../../provider/audit/chain.ts";
+import { addSensor } from "../../../provider/fleet/sensors.ts";
 import { decideRelease, type ReleaseQuestion } from "../../../provider/keys/decision.ts";
+import { createKeyService } from "../../../provider/keys/key-service.ts";
 import { NonceBook } from "../../../provider/keys/nonces.ts";
 import { RateLimit } from "../../../provider/keys/rate-limit.ts";
 import { openShare, sealForSensor, sealShare } from "../../../provider/keys/share.ts";
 import { newKey, openWithPassphrase, sealWithPassphrase, unwrap, wrap } from "../../../provider/keys/wrap.ts";
+import { createDatabase } from "../../../provider/state/database.ts";
+import { parseSubnet } from "../../../provider/vpn/subnet.ts";
 
 const ID = "0011223344556677";
 const UUID = "0b9a7a3c-8f3a-4c1e-9d51-2f1f5f6b7c8d";
@@ -124,3 +133,40 @@ const DECISIONS: readonly [string, Partial<ReleaseQuestion>, object][] = [
 ];
 for (const [name, change, expected] of DECISIONS)
   test(`decideRelease: ${name}`, () => assert.deepEqual(decideRelease({ ...GOOD, ...change }), expected));
+
+test("refusals that repeat are written once in ten minutes for each reason, by turns as well", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cepa-keys-"));
+  const database = createDatabase(join(folder, "base.db"));
+  try {
+    const sensor = addSensor(database, "box", parseSubnet("10.213.0.0/16"), 5);
+    const written: unknown[] = [];
+    const audit = {
+      check: () => {},
+      append: ({ detail }: AuditRecord) => void written.push([detail?.why, detail?.repeatsBefore]),
+      appendWith: () => assert.fail("nothing changes"),
+    };
+    let nowMs = 0;
+    const service = createKeyService({ database, audit }, secret("master"), {
+      clock: { ...nodeClock, nowMs: () => nowMs },
+      report: () => {},
+    });
+    const ask = () => {
+      service.volumeKey(sensor, "192.0.2.1", "{}");
+      service.volumeKey(sensor, sensor.address, "{}");
+    };
+    for (; nowMs < 600_000; nowMs += 60_000) ask();
+    assert.deepEqual(written, [
+      ["wrongSource", 0],
+      ["badRequest", 0],
+    ]);
+    ask();
+    assert.deepEqual(written.slice(2), [
+      ["wrongSource", 9],
+      ["badRequest", 9],
+    ]);
+    assert.equal(service.counters().keysRefused, 22);
+  } finally {
+    database.close();
+    rmSync(folder, { recursive: true });
+  }
+});
