@@ -1,12 +1,12 @@
 import { constants } from "node:fs";
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { UpdateRefusedError } from "../../core/contract/update-refusal.ts";
 import { nodeClock } from "../../core/node/clock.ts";
 import { journalLog } from "../../core/node/log.ts";
-import { parseImageProfile, parseImageVersion } from "../health/plain.ts";
 import { tellLink } from "../roles/ask.ts";
+import { readBoxImage } from "../roles/box-image.ts";
 import { openStick } from "../stick/stick-source.ts";
 import { updateFolder } from "../update/update-folder.ts";
 import { type BoxImage, importSet, UPDATE_PUBLIC_KEY } from "../update/verify-set.ts";
@@ -55,11 +55,7 @@ export async function runImportCommand(
     return 2;
   }
   const log = journalLog("import");
-  const osRelease = await readFile("/etc/os-release", "utf8");
-  const image: BoxImage = {
-    ...{ version: parseImageVersion(osRelease), profile: parseImageProfile(osRelease), keyPath: values.key },
-    ...box,
-  };
+  const image = { ...(await readBoxImage(values.key)), ...box };
   const tell = (event: Parameters<typeof tellLink>[1]) =>
     tellLink(values.run, event, signal).catch((error: Error) => {
       signal.throwIfAborted();

@@ -9,8 +9,8 @@ import { nodeExec } from "../../core/node/exec.ts";
 import { journalLog } from "../../core/node/log.ts";
 import { verifySet } from "../../core/node/verify-set.ts";
 import { saveWanted } from "../firmware/loader-files.ts";
-import { parseImageProfile, parseImageVersion } from "../health/plain.ts";
 import { askStatus, tellLink } from "../roles/ask.ts";
+import { readBoxImage } from "../roles/box-image.ts";
 import { judgeSet } from "../update/judge-set.ts";
 import { loadTrial, saveTrial, type Trial } from "../update/trial-files.ts";
 import { recordSlot, type SlotRecord } from "../update/trial-verdict.ts";
@@ -64,11 +64,7 @@ export async function runInstallCommand(
     return 0;
   }
   const log = journalLog("install");
-  const osRelease = await readFile("/etc/os-release", "utf8");
-  const image: BoxImage = {
-    ...{ version: parseImageVersion(osRelease), profile: parseImageProfile(osRelease), keyPath: values.key },
-    ...box,
-  };
+  const image = { ...(await readBoxImage(values.key)), ...box };
   const running = image.version;
   const folder = updateFolder(join(values.state, "update"));
   const [found] = await folder.tidy(running);

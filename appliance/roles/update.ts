@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { roleSocketPath } from "../../core/contract/role.ts";
@@ -7,13 +6,13 @@ import { journalLog } from "../../core/node/log.ts";
 import { type RoleHandler, runRoleSocket } from "../../core/node/role-socket.ts";
 import { runTogether } from "../../core/run-together.ts";
 import { loadConfig } from "../config.ts";
-import { parseImageProfile, parseImageVersion } from "../health/plain.ts";
 import { loadIdentity, loadSocketGroupId, loadTlsFiles } from "../identity-files.ts";
 import { baseFiles } from "../update/base-files.ts";
 import { createUpdater, type UpdatePorts } from "../update/service.ts";
 import { updateFolder } from "../update/update-folder.ts";
-import { type BoxImage, UPDATE_PUBLIC_KEY } from "../update/verify-set.ts";
+import type { BoxImage } from "../update/verify-set.ts";
 import { tellLink } from "./ask.ts";
+import { readBoxImage } from "./box-image.ts";
 import type { RoleFolders } from "./role-folders.ts";
 
 /** Asks base for a newer version and makes it ready in /state/update. Ends with an AbortError when `signal` aborts. */
@@ -49,11 +48,6 @@ export async function runUpdateRole(
     (jobSignal) => runRoleSocket(roleSocketPath("update", runFolder), answer, jobSignal, groupId),
     (jobSignal) => updater.run(jobSignal),
   ]);
-}
-
-async function readBoxImage(): Promise<BoxImage> {
-  const osRelease = await readFile("/etc/os-release", "utf8").catch(() => "");
-  return { version: parseImageVersion(osRelease), profile: parseImageProfile(osRelease), keyPath: UPDATE_PUBLIC_KEY };
 }
 
 function hasAddress(address: string): boolean {

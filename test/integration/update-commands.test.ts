@@ -1,46 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rename, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import type { SensorView } from "../../provider/base/status.ts";
-import { setFolder } from "../../provider/updates/publish.ts";
-import { UpdateBase } from "../support/update-base.ts";
-import { type MadeSet, makeSet, updateKeys } from "../support/update-sets.ts";
+import { UpdateRig } from "../support/update-rig.ts";
+import { type MadeSet, updateKeys } from "../support/update-sets.ts";
 
-const keys = updateKeys();
-let folder: string;
-let base: UpdateBase;
-let number = 0;
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "cepa-update-commands-"));
-  base = await UpdateBase.start(folder);
-  await writeFile(join(folder, "update.pub"), keys.publicKey.export({ format: "pem", type: "spki" }));
-  await cepa("update", "key", join(folder, "update.pub"));
-});
-after(async () => {
-  await base?.destroy();
-  await rm(folder, { recursive: true, force: true });
-});
-
-async function cepa(...args: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await base.cepa(...args);
-  assert.equal(status, 0, `cepa ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-/** A version of its own for each test. */
-async function makeNext(given: object = {}): Promise<MadeSet> {
-  const version = `2.0.${++number}`;
-  return await makeSet(join(folder, `set-${number}`), keys.privateKey, { version, ...given }, number);
-}
-
-const atBase = ({ description }: MadeSet) =>
-  readdir(setFolder(base.provider.paths, description.profile, description.version)).catch(() => undefined);
+const rig = await UpdateRig.start();
+const { base, folder } = rig;
+after(() => rig.destroy());
+const cepa = (...args: readonly string[]) => rig.cepa(...args);
+const filesAtBase = (set: MadeSet) => readdir(rig.atBase(set)).catch(() => undefined);
 
 test("where the audit log can't be written, nothing is changed", async () => {
-  const set = await makeNext();
+  const set = await rig.makeNext();
   await cepa("update", "publish", set.folder);
   const { version } = set.description;
   const { auditLog } = base.provider.paths;
@@ -51,22 +24,22 @@ test("where the audit log can't be written, nothing is changed", async () => {
     ["percent", version, "5"],
     ["stop", version],
     ["withdraw", version, "--yes"],
-    ["publish", (await makeNext()).folder],
+    ["publish", (await rig.makeNext()).folder],
   ]) {
     const { status, stderr } = await base.cepa("update", ...args);
     assert.equal(status, 1, args.join(" "));
     assert.match(stderr, /the audit log can't be written, so nothing was changed here/, args.join(" "));
     assert.equal(await cepa("update", "list", "--json"), listed, args.join(" "));
   }
-  assert.notEqual(await atBase(set), undefined);
+  assert.notEqual(await filesAtBase(set), undefined);
   await rmdir(auditLog);
   await rename(`${auditLog}.away`, auditLog);
   await cepa("update", "withdraw", version, "--yes");
-  assert.equal(await atBase(set), undefined);
+  assert.equal(await filesAtBase(set), undefined);
 });
 
 test("withdraw: asked for, since it is for good; a dry run does nothing", async () => {
-  const set = await makeNext();
+  const set = await rig.makeNext();
   const { version } = set.description;
   await cepa("update", "publish", set.folder);
   const listed = await cepa("update", "list", "--json");
@@ -83,9 +56,9 @@ test("withdraw: asked for, since it is for good; a dry run does nothing", async 
   );
   assert.equal((await base.cepa("update", "withdraw", "9.9")).status, 1, "there is none, so nothing is asked");
   assert.equal(await cepa("update", "list", "--json"), listed);
-  assert.notEqual(await atBase(set), undefined);
+  assert.notEqual(await filesAtBase(set), undefined);
   await cepa("update", "withdraw", version, "--yes");
-  assert.equal(await atBase(set), undefined);
+  assert.equal(await filesAtBase(set), undefined);
 });
 
 test("key: another one in its place is said and asked for; the same again is not", async () => {
@@ -116,7 +89,7 @@ test("list: a version that has no minimum has a dash there", async () => {
     [{}, "-"],
     [{ minimumVersion: "1.2" }, "1.2"],
   ] as const) {
-    const set = await makeNext(given);
+    const set = await rig.makeNext(given);
     await cepa("update", "publish", set.folder);
     const { version } = set.description;
     const row = (await cepa("update", "list")).split("\n").find((line) => line.startsWith(`${version} `));
@@ -125,7 +98,7 @@ test("list: a version that has no minimum has a dash there", async () => {
 });
 
 test("cepa sensor set: what offers nothing is taken, and said", async () => {
-  const set = await makeNext();
+  const set = await rig.makeNext();
   await cepa("update", "publish", set.folder);
   const choose = (...args: readonly string[]) => base.cepa("sensor", "set", "box", "--json", ...args);
   const doubtful = await choose("--update-channel", "betta", "--update-pin", "9.9");

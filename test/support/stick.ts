@@ -15,8 +15,7 @@ export async function makeStick(
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   await writeFile(path, "");
   await truncate(path, sizeMib * 1024 * 1024);
-  await nodeExec("mformat", ["-i", path, "-F", "-c", String(clusterSectors), "-v", "STICK", "::"], signal);
-  if (sources.length > 0) await nodeExec("mcopy", ["-s", "-i", path, ...sources, "::"], signal);
+  await fill(path, ["-c", String(clusterSectors)], sources, signal);
 }
 
 /** The same in the `state` partition of a stick whose partition table is that of the box's own disk: every name, every UUID. */
@@ -24,9 +23,18 @@ export async function makeTwinStick(path: string, disk: string, sources: readonl
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   await copyTable(disk, path);
   const { offsetBytes, sizeBytes } = await findPartition(disk, /^state$/);
-  const fat = `${path}@@${offsetBytes}`;
-  await nodeExec("mformat", ["-i", fat, "-F", "-T", String(sizeBytes / SECTOR_BYTES), "-v", "STICK", "::"], signal);
-  await nodeExec("mcopy", ["-s", "-i", fat, ...sources, "::"], signal);
+  await fill(`${path}@@${offsetBytes}`, ["-T", String(sizeBytes / SECTOR_BYTES)], sources, signal);
+}
+
+/** `fat`: what mtools takes for an image: a file, or one with an offset. */
+async function fill(
+  fat: string,
+  options: readonly string[],
+  sources: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  await nodeExec("mformat", ["-i", fat, "-F", ...options, "-v", "STICK", "::"], signal);
+  if (sources.length > 0) await nodeExec("mcopy", ["-s", "-i", fat, ...sources, "::"], signal);
 }
 
 async function copyTable(from: string, to: string): Promise<void> {
